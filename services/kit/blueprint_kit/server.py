@@ -1,0 +1,160 @@
+"""How a service runs: two ports, one process, and an end that loses no request.
+
+On SIGTERM readiness goes off and each answer closes its connection; after `drain_seconds` the port closes; requests in
+flight get `shutdown_seconds` to end; then the application's own shutdown runs. The metrics port stays until the end.
+"""
+
+import asyncio
+import contextlib
+import json
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import uvicorn
+import uvloop
+from fastapi import FastAPI
+
+from blueprint_kit import metrics
+from blueprint_kit.logs import configure_logs, logger
+from blueprint_kit.probes import Probes
+from blueprint_kit.protocol import ServiceConfig
+from blueprint_kit.settings import Refusal, ServiceSettings, SettingsError
+
+EXIT_FAILED = 1
+EXIT_CONFIGURATION = 78  # EX_CONFIG of sysexits.h
+
+log = logger(__name__)
+
+
+class QuietServer(uvicorn.Server):
+    """uvicorn's server without its own handling of signals, which knows no readiness."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to `serve`."""
+        yield
+
+
+def main(load: Callable[[], ServiceSettings], create: Callable[[Any], FastAPI]) -> None:
+    """The whole program of a service: settings, application, serving. Exits with 0, 1 (failed) or 78 (refused settings)."""
+    try:
+        settings = load()
+        app = create(settings)
+        run(app, settings)
+    except SettingsError as error:
+        refuse(error)
+
+
+def refuse(error: SettingsError) -> None:
+    """Say each refused setting as a line of JSON, like all other logs, and exit."""
+    for item in error.refusals:
+        line = {"level": "critical", "event": "setting refused", **vars(item)}
+        sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+    raise SystemExit(EXIT_CONFIGURATION)
+
+
+def run(app: FastAPI, settings: ServiceSettings) -> None:
+    """Serve `app` (made by `blueprint_kit.app.create_app`) until SIGTERM or SIGINT. Exits with 1 if it cannot start."""
+    configure_logs(settings)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        if not runner.run(serve(app, settings)):
+            raise SystemExit(EXIT_FAILED)
+
+
+async def serve(app: FastAPI, settings: ServiceSettings) -> bool:
+    """Serve until a signal comes; whether it started. Raises SettingsError for a port that is taken."""
+    probes: Probes = app.state.probes
+    metrics.SERVICE.labels(settings.service_name, settings.service_version).set(1)
+    stop = asyncio.Event()
+    with _bound(settings, "http_port") as http, _bound(settings, "metrics_port") as scraped:
+        servers = [_server(app, settings), _server(metrics.metrics_app(), settings)]
+        tasks = [
+            asyncio.create_task(server.serve([port])) for server, port in zip(servers, (http, scraped), strict=True)
+        ]
+        asking = asyncio.create_task(stop.wait())
+        with _signals_set(stop):
+            log.info("serving", http_port=http.getsockname()[1], metrics_port=scraped.getsockname()[1])
+            await asyncio.wait([*tasks, asking], return_when=asyncio.FIRST_COMPLETED)
+            if stop.is_set():
+                await _drain(probes, settings, stop)
+        asking.cancel()
+        started = servers[0].started
+        for server, task in zip(servers, tasks, strict=True):  # the metrics last
+            server.should_exit = True
+            await asyncio.wait([task])
+        for task in tasks:
+            _say_failure(task)
+    log.info("stopped")
+    return started and stop.is_set()
+
+
+def _server(app: Any, settings: ServiceSettings) -> QuietServer:
+    return QuietServer(
+        ServiceConfig(
+            app,
+            settings,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            ws="none",
+            lifespan="on" if isinstance(app, FastAPI) else "off",
+            timeout_keep_alive=settings.keep_alive_seconds,
+            timeout_graceful_shutdown=settings.shutdown_seconds,
+        )
+    )
+
+
+async def _drain(probes: Probes, settings: ServiceSettings, stop: asyncio.Event) -> None:
+    """Go on serving while everybody learns that this process stops; a second signal ends the wait."""
+    probes.draining = True
+    metrics.READY.set(0)
+    log.info("stopping", drain_seconds=settings.drain_seconds, shutdown_seconds=settings.shutdown_seconds)
+    stop.clear()
+    try:
+        async with asyncio.timeout(settings.drain_seconds):
+            await stop.wait()
+        log.warning("stopping at once, as asked by a second signal")
+    except TimeoutError:
+        log.debug("drained")
+    stop.set()
+
+
+@contextlib.contextmanager
+def _bound(settings: ServiceSettings, field: str) -> Iterator[socket.socket]:
+    """A listening port of its own, closed at the end."""
+    family = socket.AF_INET6 if settings.http_host.version == 6 else socket.AF_INET
+    port = getattr(settings, field)
+    with socket.socket(family, socket.SOCK_STREAM) as bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            bound.bind((str(settings.http_host), port))
+        except OSError as error:
+            value = f"{field.upper()}={port}"
+            rule = f"the port must be free on {settings.http_host} ({error.strerror})"
+            raise SettingsError([Refusal(value, rule, f"stop what uses it or set {field.upper()}")]) from error
+        yield bound
+
+
+@contextlib.contextmanager
+def _signals_set(stop: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    handled = (signal.SIGTERM, signal.SIGINT)
+    for number in handled:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        for number in handled:
+            loop.remove_signal_handler(number)
+
+
+def _say_failure(task: asyncio.Task[None]) -> None:
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        log.error("the server failed", error=repr(error))
