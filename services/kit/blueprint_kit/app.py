@@ -46,7 +46,9 @@ async def require_json(request: Request) -> None:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if has_body(request.scope) and media_type != "application/json" and not media_type.endswith("+json"):
         given = media_type or "no media type"
-        raise Problem(415, f"the body is of {given}; application/json is needed", headers={"Accept": "application/json"})
+        raise Problem(
+            415, f"the body is of {given}; application/json is needed", headers={"Accept": "application/json"}
+        )
 
 
 def _whole(lifespan: Lifespan | None, probes: Probes) -> Lifespan:

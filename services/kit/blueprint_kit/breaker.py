@@ -25,7 +25,7 @@ class State(Enum):
     OPEN = 1.0
 
 
-class CircuitOpen(Exception):
+class CircuitOpenError(Exception):
     """The upstream is not asked now; it may be in `seconds`."""
 
     def __init__(self, seconds: float) -> None:
@@ -52,12 +52,12 @@ class CircuitBreaker:
         self._opened_at = 0.0
 
     def admit(self) -> Permit:
-        """Let a call pass, or raise CircuitOpen."""
+        """Let a call pass, or raise CircuitOpenError."""
         if self.state is State.CLOSED:
             return Permit(trial=False)
         left = self._opened_at + self._policy.open_seconds - self._clock()
         if self.state is State.HALF_OPEN or left > 0:
-            raise CircuitOpen(max(left, 1.0))
+            raise CircuitOpenError(max(left, 1.0))
         self.state = State.HALF_OPEN
         return Permit(trial=True)
 

@@ -33,6 +33,7 @@ class LimitMiddleware:
         self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request within the limits."""
         if scope["type"] == "http":
             check_head(scope, self._settings)
             limit = BodyLimit(self._settings.body_limit_bytes, self._settings.body_seconds)

@@ -63,9 +63,7 @@ def current_request_id() -> str | None:
 
 
 def _named(settings: ServiceSettings) -> structlog.typing.Processor:
-    def add(
-        _logger: Any, _method: str, event: structlog.typing.EventDict
-    ) -> structlog.typing.EventDict:
+    def add(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
         event["service"] = settings.service_name
         event["version"] = settings.service_version
         return event

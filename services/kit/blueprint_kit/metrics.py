@@ -1,4 +1,4 @@
-"""Metrics: what is measured of requests that come in and go out, and the application that shows them on a port of its own."""
+"""Metrics: what is measured of requests that come in and go out, and the application that shows it on its own port."""
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
@@ -16,16 +16,24 @@ READY = Gauge("service_ready", "Whether the service said at the last probe that 
 
 REQUESTS = Counter("http_requests_total", "Requests answered.", ["method", "route", "status"])
 DURATION = Histogram(
-    "http_request_duration_seconds", "Time from a request's head to its answer's end.", ["method", "route"], buckets=SECONDS
+    "http_request_duration_seconds",
+    "Time from a request's head to its answer's end.",
+    ["method", "route"],
+    buckets=SECONDS,
 )
 IN_FLIGHT = Gauge("http_requests_in_flight", "Requests being answered.")
 
 CALLS = Counter("http_client_requests_total", "Requests sent to other services.", ["upstream", "method", "outcome"])
 CALL_DURATION = Histogram(
-    "http_client_request_duration_seconds", "Time to the head of the answer, retries included.", ["upstream"], buckets=SECONDS
+    "http_client_request_duration_seconds",
+    "Time to the head of the answer, retries included.",
+    ["upstream"],
+    buckets=SECONDS,
 )
 RETRIES = Counter("http_client_retries_total", "Attempts after the first.", ["upstream"])
-BREAKER_OPEN = Gauge("http_client_circuit_open", "1 while the circuit to the upstream is open, 0.5 while it is tried.", ["upstream"])
+BREAKER_OPEN = Gauge(
+    "http_client_circuit_open", "1 while the circuit to the upstream is open, 0.5 while it is tried.", ["upstream"]
+)
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 

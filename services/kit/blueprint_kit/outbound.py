@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from blueprint_kit import metrics
-from blueprint_kit.breaker import BreakerPolicy, CircuitBreaker, CircuitOpen
+from blueprint_kit.breaker import BreakerPolicy, CircuitBreaker, CircuitOpenError
 from blueprint_kit.logs import current_request_id, logger
 from blueprint_kit.pool import Lease, LeasedStream, PoolPolicy, RotatingPool
 from blueprint_kit.problems import Problem
@@ -28,7 +28,7 @@ class CallPolicy:
     """Limits in seconds of one call and its attempts.
 
     `head_seconds` bounds all attempts up to the response's head; `read_seconds` bounds each wait for bytes after it.
-    Up to `attempts` are made with pauses that double from `backoff_seconds` to `backoff_most_seconds`, half of each random.
+    Up to `attempts` are made; the pauses between them double from `backoff_seconds` to `backoff_most_seconds`.
     A response to a repeatable request is read whole before it is handed on if it states no more than `whole_bytes`.
     """
 
@@ -77,7 +77,7 @@ class UpstreamTimeout(Problem):
 
 
 class Upstream(httpx.AsyncBaseTransport):
-    """Everything between a request and the connection to one upstream. A transport of httpx, usable without a client."""
+    """Everything between a request and the connection to one upstream. A transport of httpx; needs no client."""
 
     def __init__(self, name: str, policy: CallPolicy | None = None) -> None:
         self.name = name
@@ -90,9 +90,11 @@ class Upstream(httpx.AsyncBaseTransport):
         """Send `request`; the response's body is still to be read. Raises a problem of 502, 503 or 504."""
         try:
             permit = self.breaker.admit()
-        except CircuitOpen as error:
+        except CircuitOpenError as error:
             self._count(request, "refused")
-            raise UpstreamUnavailable(self.name, "does not answer and is left alone for a while", error.seconds) from None
+            raise UpstreamUnavailable(
+                self.name, "does not answer and is left alone for a while", error.seconds
+            ) from None
         began, ok, outcome = time.perf_counter(), None, "cancelled"
         try:
             response = await self._call(request)
@@ -101,7 +103,7 @@ class Upstream(httpx.AsyncBaseTransport):
         except UpstreamUnavailable:
             outcome = "no_connection_free"  # too many calls from here: no fault of the upstream
             raise
-        except Problem as error:
+        except (UpstreamBroken, UpstreamTimeout) as error:
             ok, outcome = False, error.kind
             raise
         finally:
@@ -139,9 +141,11 @@ class Upstream(httpx.AsyncBaseTransport):
             lease = await self._pool.take()
             try:
                 return await self._attempt(request, lease)
-            except (httpx.NetworkError, httpx.RemoteProtocolError, httpx.ConnectTimeout) as error:
-                await self._pool.retire(lease)
-                log.debug("attempt failed", upstream=self.name, attempt=attempt, error=repr(error))
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                log.debug("connection failed", upstream=self.name, attempt=attempt, error=repr(error))
+            except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
+                await self._pool.retire(lease)  # the other connections may lead to the same broken process
+                log.debug("connection broke", upstream=self.name, attempt=attempt, error=repr(error))
             metrics.RETRIES.labels(self.name).inc()
             await asyncio.sleep(pause(self.policy, attempt, random.random()))  # noqa: S311 - jitter is no secret
         return await self._attempt(request, await self._pool.take())
@@ -179,7 +183,7 @@ def repeatable(request: httpx.Request) -> bool:
 
 
 def pause(policy: CallPolicy, attempt: int, chance: float) -> float:
-    """The seconds to wait after the failed `attempt` (from 1): doubling, capped, the second half times `chance` (0 to 1)."""
+    """The seconds to wait after the failed `attempt` (from 1): half of them fixed, half times `chance` (0 to 1)."""
     full = min(policy.backoff_most_seconds, policy.backoff_seconds * 2.0 ** (attempt - 1))
     return full * (0.5 + 0.5 * chance)
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -10,12 +10,13 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ExceptionHandler
 
 from blueprint_kit.logs import current_request_id
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:blueprint:problem:"
+
+Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
 
 class Problem(HTTPException):
@@ -81,21 +82,17 @@ def response(problem: Problem, path: str) -> Response:
     )
 
 
-def handlers() -> dict[Any, ExceptionHandler]:
+def handlers() -> dict[int | type[Exception], Handler]:
     """The exception handlers that make an application answer with problem documents only."""
     return {HTTPException: _http_exception, RequestValidationError: _validation_error}
 
 
-async def _http_exception(request: Request, error: Exception) -> Response:
-    if not isinstance(error, HTTPException):
-        raise error
+async def _http_exception(request: Request, error: HTTPException) -> Response:
     problem = error if isinstance(error, Problem) else _explained(error, request)
     return response(problem, request.url.path)
 
 
-async def _validation_error(request: Request, error: Exception) -> Response:
-    if not isinstance(error, RequestValidationError):
-        raise error
+async def _validation_error(request: Request, error: RequestValidationError) -> Response:
     return response(invalid(error.errors()), request.url.path)
 
 

@@ -1,4 +1,4 @@
-"""The server's HTTP protocol, made strict: a limit on the size and the time of a head, and problem documents for bad ones."""
+"""The server's HTTP protocol, made strict: limits on a head's size and time, and problem documents for bad ones."""
 
 import asyncio
 from typing import Any

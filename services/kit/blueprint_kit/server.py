@@ -39,7 +39,7 @@ class QuietServer(uvicorn.Server):
 
 
 def main(load: Callable[[], ServiceSettings], create: Callable[[Any], FastAPI]) -> None:
-    """The whole program of a service: settings, application, serving. Exits with 0, 1 (failed) or 78 (refused settings)."""
+    """The program of a service: settings, application, serving. Exits with 0, 1 (failed) or 78 (refused settings)."""
     try:
         settings = load()
         app = create(settings)

@@ -52,14 +52,18 @@ class ServiceSettings(BaseSettings):
     head_limit_bytes: int = Field(32_768, ge=1024, le=1_048_576, description="the most that a request's head may take")
     head_seconds: float = Field(10, gt=0, le=120, description="how long a client may take to send a request's head")
     url_limit_bytes: int = Field(8_192, ge=256, le=65_536, description="the most that a request's target may take")
-    body_limit_bytes: int = Field(1_048_576, ge=0, le=1_073_741_824, description="the most that a request's body may be")
+    body_limit_bytes: int = Field(
+        1_048_576, ge=0, le=1_073_741_824, description="the most that a request's body may be"
+    )
     body_seconds: float = Field(15, gt=0, le=600, description="how long a client may pause while it sends a body")
     keep_alive_seconds: int = Field(65, ge=1, le=3600, description="how long an idle connection is kept")
 
     drain_seconds: float = Field(
         3, ge=0, le=120, description="how long to go on serving, not ready, between SIGTERM and closing the port"
     )
-    shutdown_seconds: int = Field(15, ge=1, le=600, description="how long requests in flight may take to end after that")
+    shutdown_seconds: int = Field(
+        15, ge=1, le=600, description="how long requests in flight may take to end after that"
+    )
 
 
 def load_settings(kind: type[Settings], **given: Any) -> Settings:
