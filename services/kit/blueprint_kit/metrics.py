@@ -1,6 +1,6 @@
 """Metrics: what is measured of requests that come in and go out, and the application that shows it on its own port."""
 
-from prometheus_client import REGISTRY, Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -8,6 +8,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from blueprint_kit.problems import handlers
+
+disable_created_metrics()  # else every counter comes twice
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 

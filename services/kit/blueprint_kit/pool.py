@@ -43,6 +43,7 @@ class RotatingPool:
         self._policy = policy
         self._clock = clock
         self._current: Lease | None = None
+        _ssl_context()  # not in the first request, which would wait for it
 
     async def take(self) -> Lease:
         """The current pool, a new one if it is too old. Each `take` needs its `give_back`."""

@@ -57,6 +57,8 @@ class Exchange:
     @property
     def route(self) -> str:
         """The template of the route that serves the request, so that its paths are one series."""
+        if self.scope["path"] in PATHS:
+            return str(self.scope["path"])
         if ROUTE in self.scope:
             return str(self.scope[ROUTE])
         return str(getattr(self.scope.get("route"), "path", "unmatched"))

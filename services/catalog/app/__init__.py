@@ -1,0 +1,1 @@
+"""The catalog: the products that the shop sells. Owns the database `catalog` and its schema."""
