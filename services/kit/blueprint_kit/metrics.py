@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from blueprint_kit.problems import handlers
 
-disable_created_metrics()  # else every counter comes twice
+disable_created_metrics()  # type: ignore[no-untyped-call]  # else every counter comes twice
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
