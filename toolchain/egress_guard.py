@@ -1,31 +1,22 @@
 """The egress guard: what runs in a cluster's Docker network cannot open a connection to anywhere else.
 
 Without it a connection to a Service that has no endpoints yet leaves the host, and whatever answers there is kept as a
-pooled connection. Owns the rules and the network they belong to. One Docker network per cluster, of the cluster's name.
+pooled connection. Owns the rules; the network is `network`'s.
 
 Connections from the host to a container, to a published port or to a LoadBalancer address work as before: their replies
 are established. What a container sends to the host's own addresses is the INPUT chain's matter and is not touched.
 Containers that fetch images from public registries need the way out: apply the guard in the source lane only.
 """
 
-import json
-import shutil
 import subprocess
-from dataclasses import dataclass
 
 from toolchain import debian_packages
 from toolchain.errors import ToolchainError
+from toolchain.network import Bridge, find
+from toolchain.shell import run
 
 CHAIN = "DOCKER-USER"
 SECONDS = 30
-
-
-@dataclass(frozen=True)
-class Bridge:
-    """A Docker bridge network: its interface on the host, and whether it has IPv6."""
-
-    interface: str
-    ipv6: bool
 
 
 def apply(network: str) -> None:
@@ -37,7 +28,7 @@ def apply(network: str) -> None:
     Raises:
         ToolchainError: there is no such network, or the rules cannot be set (not root, no iptables).
     """
-    bridge = _bridge(network)
+    bridge = find(network)
     if bridge is None:
         raise ToolchainError(
             f"no Docker network {network!r}", "the guard belongs to a network", "make the network first"
@@ -54,28 +45,6 @@ def remove(network: str) -> None:
             for chain in (CHAIN, "FORWARD"):
                 for arguments in tagged(_rules(program, chain), network):
                     _call(program, "-D", chain, *arguments)
-
-
-def ensure_network(name: str) -> None:
-    """Makes the cluster's Docker network where it is missing, with the guard in place.
-
-    Raises:
-        ToolchainError: the network or the guard cannot be made.
-    """
-    if _bridge(name) is None:
-        _run([_docker(), "network", "create", "--driver", "bridge", "--label", f"blueprint.cluster={name}", name])
-    apply(name)
-
-
-def remove_network(name: str) -> None:
-    """Removes the guard and the cluster's network. A network that is not there is no error.
-
-    Raises:
-        ToolchainError: containers still use the network.
-    """
-    remove(name)
-    if _bridge(name) is not None:
-        _run([_docker(), "network", "rm", name])
 
 
 def comment(network: str) -> str:
@@ -101,13 +70,6 @@ def parse_rules(listing: str, chain: str) -> list[tuple[str, ...]]:
     return [tuple(line[2:]) for line in words if line[:2] == ["-A", chain]]
 
 
-def parse_bridge(inspected: str) -> Bridge:
-    """The bridge that `docker network inspect` describes (a JSON list of one network)."""
-    network = json.loads(inspected)[0]
-    named = (network.get("Options") or {}).get("com.docker.network.bridge.name")
-    return Bridge(interface=named or f"br-{network['Id'][:12]}", ipv6=bool(network.get("EnableIPv6")))
-
-
 def _reconcile(program: str, network: str, wanted: tuple[str, ...]) -> None:
     """Leaves exactly one rule of ours: the wanted one, first in its chain."""
     chain = CHAIN if _has_chain(program, CHAIN) else "FORWARD"
@@ -130,16 +92,6 @@ def _programs(bridge: Bridge) -> list[str]:
     return ["iptables", "ip6tables"] if bridge.ipv6 else ["iptables"]
 
 
-def _bridge(network: str) -> Bridge | None:
-    command = [_docker(), "network", "inspect", network]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
-    if done.returncode == 0:
-        return parse_bridge(done.stdout)
-    if "no such network" in done.stderr.lower() or "not found" in done.stderr.lower():
-        return None
-    raise _failed(command, done.stderr)
-
-
 def _has_chain(program: str, chain: str) -> bool:
     command = [_iptables(program), "--wait", "-S", chain]
     return subprocess.run(command, capture_output=True, timeout=SECONDS, check=False).returncode == 0
@@ -150,21 +102,10 @@ def _rules(program: str, chain: str) -> list[tuple[str, ...]]:
 
 
 def _call(program: str, *arguments: str) -> str:
-    return _run([_iptables(program), "--wait", *arguments])
-
-
-def _run(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
-    if done.returncode != 0:
-        raise _failed(command, done.stderr)
-    return done.stdout
-
-
-def _failed(command: list[str], answer: str) -> ToolchainError:
-    return ToolchainError(
-        f"`{' '.join(command)}` failed: {answer.strip()}",
-        "the cluster's network is cut off from the world by iptables rules, which only root may set",
-        "run the command again as root, with Docker on this host",
+    return run(
+        [_iptables(program), "--wait", *arguments],
+        seconds=SECONDS,
+        remedy="iptables rules are root's: run the command again as root, with Docker on this host",
     )
 
 
@@ -172,11 +113,4 @@ def _iptables(program: str) -> str:
     found = debian_packages.find(program)
     if found is None:
         raise ToolchainError(f"no `{program}` on this host", "the egress guard is made with it", "install iptables")
-    return found
-
-
-def _docker() -> str:
-    found = shutil.which("docker")
-    if found is None:
-        raise ToolchainError("no `docker` on PATH", "the network is Docker's", "run `make up`, which installs it")
     return found
