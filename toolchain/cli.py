@@ -1,9 +1,12 @@
 """The command line behind the Makefile. Owns arguments and exit codes; each command's work is a module of its own."""
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import typer
 
+from toolchain import lifecycle, report, stack
 from toolchain import programs as toolchain_programs
 from toolchain.errors import ToolchainError
 from toolchain.progress import console
@@ -12,22 +15,50 @@ from toolchain.recipes import RECIPES
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
+@contextmanager
+def _failures_explained() -> Iterator[None]:
+    try:
+        yield
+    except ToolchainError as error:
+        console.print(str(error), style="red", markup=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.print("interrupted; `make up` goes on where it stopped", style="red")
+        sys.exit(130)
+
+
 @app.callback()
 def blueprint() -> None:
     """A reference architecture of Kubernetes and microservices that runs."""
 
 
-@app.command()
+def _command(work: Callable[[], None]) -> None:
+    @app.command(name=work.__name__, help=(work.__doc__ or "").splitlines()[0])
+    def run() -> None:
+        with _failures_explained():
+            work()
+
+
 def programs() -> None:
     """Finds or builds every program, and says which lane each took."""
-    try:
-        for name in RECIPES:
-            found = toolchain_programs.on_path(name)
-            lane = "PATH" if found else "source"
-            console.print(f"{name:26} {lane:7} {found or toolchain_programs.build(name)}")
-    except ToolchainError as error:
-        console.print(str(error), style="red", markup=False)
-        sys.exit(1)
+    for name in RECIPES:
+        found = toolchain_programs.on_path(name)
+        lane = "PATH" if found else "source"
+        console.print(f"{name:26} {lane:7} {found or toolchain_programs.build(name)}")
+
+
+def urls() -> None:
+    """Prints the URLs of the running stack."""
+    report.print_urls(stack.outputs(lifecycle.stack_name()))
+
+
+def status() -> None:
+    """Prints the state of nodes, pods, capabilities and lanes."""
+    report.print_status(lifecycle.settings().cluster, stack.outputs(lifecycle.stack_name()))
+
+
+for _work in (lifecycle.up, lifecycle.preview, lifecycle.down, programs, urls, status):
+    _command(_work)
 
 
 if __name__ == "__main__":

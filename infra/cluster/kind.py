@@ -1,0 +1,109 @@
+"""A kind cluster as a resource. What is done stands in `toolchain.kind`; this maps it to Pulumi."""
+
+from typing import Any
+
+import pulumi
+from pulumi import dynamic
+
+from images import builder
+from infra.cluster.cluster import Capabilities, kubernetes_provider
+from infra.lib.forwarding import ForwardingProvider
+from infra.settings import Settings
+from toolchain import kind
+
+
+class KindResource(dynamic.Resource):
+    """The nodes, their network and their registry."""
+
+    kubeconfig: pulumi.Output[str]
+    load_balancer_range: pulumi.Output[list[str]]
+    registry: pulumi.Output[str]
+
+    def __init__(self, name: str, spec: kind.Spec, opts: pulumi.ResourceOptions) -> None:
+        outputs = {"kubeconfig": None, "load_balancer_range": None, "registry": None}
+        options = pulumi.ResourceOptions(
+            additional_secret_outputs=["kubeconfig"],
+            delete_before_replace=True,
+            custom_timeouts=pulumi.CustomTimeouts(create="15m", delete="5m"),
+        )
+        super().__init__(
+            ForwardingProvider(__name__),
+            name,
+            {**kind.as_inputs(spec), **outputs},
+            pulumi.ResourceOptions.merge(opts, options),
+        )
+
+
+class KindCluster(pulumi.ComponentResource):
+    """One control plane and its workers as containers on this host."""
+
+    kubeconfig: pulumi.Output[str]
+
+    def __init__(self, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("blueprint:cluster:KindCluster", settings.cluster, {}, opts)
+        spec = cluster_spec(settings)
+        nodes = KindResource(settings.cluster, spec, pulumi.ResourceOptions(parent=self))
+        self.kubeconfig = nodes.kubeconfig
+        self.provider = kubernetes_provider(self.kubeconfig, self)
+        self.capabilities = Capabilities(own_network=True, load_balancer=True, node_port_on_host=True, l7_policy=False)
+        self.api_server_host = f"{settings.cluster}-control-plane"
+        self.registry_push = nodes.registry.apply(lambda _: f"127.0.0.1:{settings.registry_port}")
+        self.registry_pull = nodes.registry
+        self.load_balancer_range = nodes.load_balancer_range
+        self.gateway_url: pulumi.Output[str] | None = pulumi.Output.from_input(f"http://127.0.0.1:{settings.gateway_port}")
+        self.register_outputs({"kubeconfig": self.kubeconfig})
+
+
+def cluster_spec(settings: Settings) -> kind.Spec:
+    """The cluster that the settings ask for, with the images as they are to be now."""
+    return kind.Spec(
+        name=settings.cluster,
+        workers=settings.workers,
+        gateway_port=settings.gateway_port,
+        registry_port=settings.registry_port,
+        node_image=builder.reference("node"),
+        registry_image=builder.reference("registry"),
+    )
+
+
+def create(props: dict[str, Any]) -> dynamic.CreateResult:
+    """Makes the cluster."""
+    spec = _spec(props)
+    builder.ensure("node")
+    builder.ensure("registry")
+    kind.create(spec)
+    return dynamic.CreateResult(id_=spec.name, outs=_outputs(spec))
+
+
+def diff(_id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
+    """Any change of the spec makes another cluster."""
+    old, new = kind.as_inputs(_spec(olds)), kind.as_inputs(_spec(news))
+    changed = [key for key, value in new.items() if old[key] != value]
+    return dynamic.DiffResult(changes=bool(changed), replaces=changed, delete_before_replace=True)
+
+
+def read(id_: str, props: dict[str, Any]) -> dynamic.ReadResult:
+    """Reads the cluster again; a cluster that is gone is gone from the state."""
+    if kind.health(id_) is kind.Health.ABSENT:
+        return dynamic.ReadResult("", {})
+    return dynamic.ReadResult(id_, _outputs(_spec(props)))
+
+
+def delete(id_: str, _props: dict[str, Any]) -> None:
+    """Removes everything that `create` made."""
+    kind.delete(id_)
+
+
+def _spec(props: dict[str, Any]) -> kind.Spec:
+    numbers = {key: int(props[key]) for key in ("workers", "gateway_port", "registry_port")}
+    texts = {key: str(props[key]) for key in ("name", "node_image", "registry_image")}
+    return kind.Spec(**texts, **numbers)  # type: ignore[arg-type]  # both maps hold exactly the fields
+
+
+def _outputs(spec: kind.Spec) -> dict[str, object]:
+    return {
+        **kind.as_inputs(spec),
+        "kubeconfig": kind.kubeconfig(spec.name),
+        "load_balancer_range": list(kind.load_balancer_range(spec.name)),
+        "registry": spec.registry,
+    }

@@ -1,0 +1,5 @@
+"""What a cluster needs before anything of ours can run: network, storage, metrics, namespaces."""
+
+from infra.foundation.foundation import Foundation
+
+__all__ = ["Foundation"]

@@ -1,0 +1,42 @@
+"""The namespaces of the contract, each with the Pod Security level that it enforces."""
+
+import pulumi
+from pulumi_kubernetes.core import v1
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+from infra.lib.labels import PART_OF
+
+NAMESPACES = {
+    "edge": "the ways in: the gateway",
+    "shop": "the services that do the work",
+    "data": "the stores",
+}
+
+
+class Namespaces(pulumi.ComponentResource):
+    """All namespaces of the suite. Everything in them meets the `restricted` level."""
+
+    names: pulumi.Output[dict[str, str]]
+
+    def __init__(self, name: str, opts: pulumi.ResourceOptions) -> None:
+        super().__init__("blueprint:foundation:Namespaces", name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        made = {
+            space: v1.Namespace(space, metadata=namespace_metadata(space, "restricted", purpose), opts=child)
+            for space, purpose in NAMESPACES.items()
+        }
+        self.names = pulumi.Output.all(**{space: made[space].metadata.name for space in made})
+        self.register_outputs({"names": self.names})
+
+
+def namespace_metadata(name: str, level: str, purpose: str) -> ObjectMetaArgs:
+    """A namespace's name and labels; `level` is one of privileged, baseline, restricted.
+
+    Source: https://kubernetes.io/docs/concepts/security/pod-security-admission/
+    """
+    modes = {f"pod-security.kubernetes.io/{mode}": level for mode in ("enforce", "warn", "audit")}
+    return ObjectMetaArgs(
+        name=name,
+        labels={**modes, "app.kubernetes.io/part-of": PART_OF, "app.kubernetes.io/managed-by": "pulumi"},
+        annotations={"blueprint/purpose": purpose},
+    )

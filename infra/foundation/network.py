@@ -1,0 +1,82 @@
+"""The cluster's network: Cilium in place of kube-proxy, Hubble, and addresses for LoadBalancer Services."""
+
+from typing import Any
+
+import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.helm.v3 import Release, ReleaseArgs
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+from infra.cluster import Cluster
+from infra.image import Images
+from toolchain import charts
+
+_AGENT_CAPABILITIES = [
+    *("CHOWN", "KILL", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "SYS_MODULE"),
+    *("SYS_ADMIN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID", "SYSLOG"),
+]
+_CLEAN_CAPABILITIES = ["NET_ADMIN", "SYS_MODULE", "SYS_ADMIN"]
+
+
+class CiliumNetwork(pulumi.ComponentResource):
+    """Cilium by its own chart, with LB-IPAM and L2 announcements on the cluster's network."""
+
+    def __init__(self, name: str, cluster: Cluster, images: Images, opts: pulumi.ResourceOptions) -> None:
+        super().__init__("blueprint:foundation:CiliumNetwork", name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        values = cilium_values(
+            cluster.api_server_host, images.reference("cilium-agent"), images.reference("cilium-operator")
+        )
+        release = Release(
+            "cilium",
+            ReleaseArgs(name="cilium", namespace="kube-system", chart=str(charts.cilium()), values=values, timeout=300),
+            child,
+        )
+        installed = pulumi.ResourceOptions(parent=self, depends_on=[release])
+        CustomResource(
+            "load-balancer-pool",
+            api_version="cilium.io/v2",
+            kind="CiliumLoadBalancerIPPool",
+            metadata=ObjectMetaArgs(name="cluster-network"),
+            spec={"blocks": [address_block(cluster.load_balancer_range)]},
+            opts=installed,
+        )
+        CustomResource(
+            "l2-announcements",
+            api_version="cilium.io/v2alpha1",
+            kind="CiliumL2AnnouncementPolicy",
+            metadata=ObjectMetaArgs(name="cluster-network"),
+            spec={"loadBalancerIPs": True, "externalIPs": True, "interfaces": ["^eth[0-9]+"]},
+            opts=installed,
+        )
+        self.register_outputs({})
+
+
+def address_block(first_and_last: pulumi.Output[list[str]]) -> pulumi.Output[dict[str, str]]:
+    """The pool's block from its first and last address."""
+    return first_and_last.apply(lambda ends: {"start": ends[0], "stop": ends[1]})
+
+
+def cilium_values(api_server: str, agent: pulumi.Input[str], operator: pulumi.Input[str]) -> dict[str, Any]:
+    """The chart's values. Envoy is left out: only Cilium's own build of it has the filters that L7 rules need.
+
+    The capability lists leave out SYS_RESOURCE, BPF and PERFMON, which SYS_ADMIN covers and some hosts cannot give.
+    """
+    return {
+        "image": {"override": agent, "pullPolicy": "IfNotPresent"},
+        "operator": {"image": {"override": operator, "pullPolicy": "IfNotPresent"}, "replicas": 1},
+        "kubeProxyReplacement": True,
+        "k8sServiceHost": api_server,
+        "k8sServicePort": 6443,
+        "ipam": {"mode": "kubernetes"},
+        "routingMode": "tunnel",
+        "tunnelProtocol": "vxlan",
+        "envoy": {"enabled": False},
+        "l7Proxy": False,
+        "hubble": {"enabled": True, "relay": {"enabled": False}, "ui": {"enabled": False}},
+        "l2announcements": {"enabled": True},
+        "externalIPs": {"enabled": True},
+        "securityContext": {
+            "capabilities": {"ciliumAgent": _AGENT_CAPABILITIES, "cleanCiliumState": _CLEAN_CAPABILITIES}
+        },
+    }

@@ -1,0 +1,1 @@
+"""Live proofs, by concept, on the cluster that `make up` made."""

@@ -1,0 +1,1 @@
+"""Coming and going of the whole cluster."""

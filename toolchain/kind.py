@@ -1,0 +1,295 @@
+"""The kind cluster: its nodes, its network, and the registry that its nodes pull from.
+
+Owns making, mending and removing them, and telling in which state they are. It knows nothing of Pulumi, which calls it
+through `infra.cluster.kind`, nor of what runs on the cluster.
+"""
+
+import ipaddress
+import json
+import time
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+import yaml
+
+from toolchain import egress_guard, network, programs
+from toolchain.errors import ToolchainError
+from toolchain.shell import run
+
+POD_SUBNET = "10.244.0.0/16"
+SERVICE_SUBNET = "10.96.0.0/16"
+GATEWAY_NODE_PORT = 30080
+REGISTRY_CONTAINER_PORT = 5000
+CREATE_SECONDS = 600
+COMMAND_SECONDS = 60
+READY_SECONDS = 180
+_COMPLETE = "/kind/blueprint-complete"
+_CLUSTER_LABEL = "io.x-k8s.kind.cluster"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What decides a cluster. A change of any field makes another cluster.
+
+    Attributes:
+        name: of the cluster and of its Docker network.
+        workers: worker nodes beside the one control plane.
+        gateway_port: port of the host's loopback that leads to the gateway's NodePort.
+        registry_port: port of the host's loopback on which the registry takes images.
+        node_image: the nodes' image.
+        registry_image: the registry's image.
+    """
+
+    name: str
+    workers: int
+    gateway_port: int
+    registry_port: int
+    node_image: str
+    registry_image: str
+
+    @property
+    def registry(self) -> str:
+        """The registry's address as the nodes and the manifests name it."""
+        return f"{registry_name(self.name)}:{REGISTRY_CONTAINER_PORT}"
+
+
+class Health(StrEnum):
+    """The states of a cluster that call for different mending."""
+
+    ABSENT = "absent"
+    FOREIGN = "foreign"
+    HALF_MADE = "half made"
+    STOPPED = "stopped"
+    SILENT = "does not answer"
+    HEALTHY = "healthy"
+
+
+def registry_name(cluster: str) -> str:
+    """The name of the registry's container."""
+    return f"{cluster}-registry"
+
+
+def configuration(spec: Spec) -> dict[str, object]:
+    """kind's configuration: no default network and no kube-proxy (Cilium does both), the gateway's port, the registry.
+
+    Source: https://kind.sigs.k8s.io/docs/user/configuration/ and https://kind.sigs.k8s.io/docs/user/local-registry/
+    """
+    gateway = {"containerPort": GATEWAY_NODE_PORT, "hostPort": spec.gateway_port, "listenAddress": "127.0.0.1"}
+    kubelet = {"kind": "KubeletConfiguration", "apiVersion": "kubelet.config.k8s.io/v1beta1", "failCgroupV1": False}
+    return {
+        "kind": "Cluster",
+        "apiVersion": "kind.x-k8s.io/v1alpha4",
+        "name": spec.name,
+        "networking": {
+            "disableDefaultCNI": True,
+            "kubeProxyMode": "none",
+            "podSubnet": POD_SUBNET,
+            "serviceSubnet": SERVICE_SUBNET,
+        },
+        "kubeadmConfigPatches": [yaml.safe_dump(kubelet)],
+        "containerdConfigPatches": [
+            '[plugins."io.containerd.grpc.v1.cri".registry]\n  config_path = "/etc/containerd/certs.d"\n'
+        ],
+        "nodes": [
+            {"role": "control-plane", "extraPortMappings": [gateway]},
+            *({"role": "worker"} for _ in range(spec.workers)),
+        ],
+    }
+
+
+def health(name: str) -> Health:
+    """The cluster's state, from its containers and from its API server.
+
+    Raises:
+        ToolchainError: Docker does not answer.
+    """
+    nodes = _nodes(name)
+    if not nodes:
+        return Health.ABSENT
+    if any(node.network != name for node in nodes) or not network.is_ours(name):
+        return Health.FOREIGN
+    if any(not node.running for node in nodes) or not _registry_runs(name):
+        return Health.STOPPED if _has_control_plane(name, nodes) else Health.HALF_MADE
+    if not _holds(["docker", "exec", f"{name}-control-plane", "test", "-e", _COMPLETE]):
+        return Health.HALF_MADE
+    return Health.HEALTHY if _answers(name) else Health.SILENT
+
+
+def create(spec: Spec) -> None:
+    """Makes the network with its guard, the registry and the nodes. A failure leaves no node behind.
+
+    Raises:
+        ToolchainError: a cluster of that name is not ours, a port is taken, or kind failed.
+    """
+    found = health(spec.name)
+    if found is Health.FOREIGN:
+        refuse_foreign(spec.name)
+    if found is not Health.ABSENT:
+        delete(spec.name)
+    network.ensure(spec.name)
+    egress_guard.apply(spec.name)
+    _run_registry(spec)
+    _kind(
+        spec.name,
+        ["create", "cluster", "--config", "-", "--image", spec.node_image],
+        stdin=yaml.safe_dump(configuration(spec)),
+        seconds=CREATE_SECONDS,
+    )
+    for node in _nodes(spec.name):
+        _trust_registry(node.name, spec.registry)
+    _docker("exec", f"{spec.name}-control-plane", "touch", _COMPLETE)
+
+
+def start(name: str) -> None:
+    """Starts the containers of a stopped cluster, the control plane first, and waits for its API server.
+
+    Raises:
+        ToolchainError: it did not answer within 180 s.
+    """
+    egress_guard.apply(name)
+    order = sorted(_nodes(name), key=lambda node: (not node.name.endswith("control-plane"), node.name))
+    for container in [registry_name(name), *(node.name for node in order)]:
+        _docker("start", container)
+    deadline = time.monotonic() + READY_SECONDS
+    while not _answers(name):
+        if time.monotonic() > deadline:
+            raise ToolchainError(
+                f"the API server of {name!r} is silent",
+                f"it answers within {READY_SECONDS} s after its containers started",
+                "`make down`, then `make up`",
+            )
+        time.sleep(1)
+
+
+def delete(name: str) -> None:
+    """Removes nodes, registry, network, guard and volumes. What is gone already is fine.
+
+    Raises:
+        ToolchainError: a cluster of that name is not ours, or Docker refused.
+    """
+    if health(name) is Health.FOREIGN:
+        refuse_foreign(name)
+    _kind(name, ["delete", "cluster", "--name", name])
+    remove_registry(name)
+    egress_guard.remove(name)
+    network.remove(name)
+
+
+def remove_registry(name: str) -> None:
+    """Removes the registry and the images in it."""
+    _docker("rm", "--force", "--volumes", registry_name(name))
+    _docker("volume", "rm", "--force", registry_name(name))
+
+
+def kubeconfig(name: str) -> str:
+    """An administrator's kubeconfig (YAML text), by the API server's port on the host's loopback."""
+    return _kind(name, ["get", "kubeconfig", "--name", name])
+
+
+def load_balancer_range(name: str) -> tuple[str, str]:
+    """First and last address of the cluster's network that Services of type LoadBalancer may take.
+
+    They are the network's highest ones: Docker gives containers the lowest.
+    """
+    found = json.loads(_docker("network", "inspect", name))[0]["IPAM"]["Config"]
+    subnet = next(
+        ipaddress.IPv4Network(entry["Subnet"]) for entry in found if ipaddress.ip_network(entry["Subnet"]).version == 4
+    )
+    last = subnet.broadcast_address - 5
+    return str(last - 49), str(last)
+
+
+def refuse_foreign(name: str) -> None:
+    """Refuses to touch a cluster that somebody else made.
+
+    Raises:
+        ToolchainError: always.
+    """
+    raise ToolchainError(
+        f"a kind cluster named {name!r} is there that this project did not make",
+        "only clusters made by `make up` are touched",
+        f"choose another name (BLUEPRINT_CLUSTER=…), or remove it yourself: kind delete cluster --name {name}",
+    )
+
+
+@dataclass(frozen=True)
+class _Node:
+    name: str
+    running: bool
+    network: str
+
+
+def _nodes(name: str) -> list[_Node]:
+    lines = _docker(
+        "ps", "--all", "--filter", f"label={_CLUSTER_LABEL}={name}", "--format", "{{.Names}} {{.State}} {{.Networks}}"
+    ).splitlines()
+    fields = [line.split(" ") for line in sorted(lines)]
+    return [_Node(found, state == "running", networks) for found, state, networks in fields]
+
+
+def _has_control_plane(name: str, nodes: list[_Node]) -> bool:
+    return any(node.name == f"{name}-control-plane" for node in nodes) and len(nodes) > 1
+
+
+def _registry_runs(name: str) -> bool:
+    names = _docker("ps", "--filter", f"name=^{registry_name(name)}$", "--format", "{{.Names}}")
+    return bool(names.strip())
+
+
+def _answers(name: str) -> bool:
+    command = [
+        "kubectl",
+        "--kubeconfig",
+        "/etc/kubernetes/admin.conf",
+        "--request-timeout=5s",
+        "get",
+        "--raw",
+        "/readyz",
+    ]
+    return _holds(["docker", "exec", f"{name}-control-plane", *command])
+
+
+def _holds(command: list[str]) -> bool:
+    try:
+        run(command, seconds=COMMAND_SECONDS, remedy="run `make up` again")
+    except ToolchainError:
+        return False  # a question, not an act: the answer is no
+    return True
+
+
+def _run_registry(spec: Spec) -> None:
+    name = registry_name(spec.name)
+    remove_registry(spec.name)
+    _docker(
+        *("run", "--detach", "--name", name, "--network", spec.name, "--restart", "unless-stopped"),
+        *("--label", f"{network.LABEL}={spec.name}", "--read-only", "--cap-drop", "ALL"),
+        *("--security-opt", "no-new-privileges", "--volume", f"{name}:/var/lib/registry"),
+        *("--publish", f"127.0.0.1:{spec.registry_port}:{REGISTRY_CONTAINER_PORT}", spec.registry_image),
+    )
+
+
+def _trust_registry(node: str, registry: str) -> None:
+    folder = f"/etc/containerd/certs.d/{registry}"
+    hosts = f'[host."http://{registry}"]\n  capabilities = ["pull", "resolve"]\n'
+    _docker("exec", node, "mkdir", "-p", folder)
+    _docker("exec", "-i", node, "cp", "/dev/stdin", f"{folder}/hosts.toml", stdin=hosts)
+
+
+def _docker(*arguments: str, stdin: str | None = None) -> str:
+    remedy = "check `docker info`, then run `make up` again"
+    return run(["docker", *arguments], seconds=COMMAND_SECONDS, remedy=remedy, stdin=stdin)
+
+
+def _kind(cluster: str, arguments: list[str], *, stdin: str | None = None, seconds: float = COMMAND_SECONDS) -> str:
+    return run(
+        [str(programs.ensure("kind")), *arguments],
+        seconds=seconds,
+        remedy="read the lines above, then run `make up` again",
+        stdin=stdin,
+        environment={"KIND_EXPERIMENTAL_DOCKER_NETWORK": cluster},
+    )
+
+
+def as_inputs(spec: Spec) -> dict[str, object]:
+    """The spec as plain values, as Pulumi keeps it in its state."""
+    return asdict(spec)
