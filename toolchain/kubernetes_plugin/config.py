@@ -26,7 +26,14 @@ _REFUSED = {
     "renderYamlToDirectory": "the stand-in applies to a cluster and renders nothing to files",
     "alwaysRender": "the stand-in applies to a cluster and renders nothing to files",
 }
-_HELM_SETTINGS = ("registryConfigPath", "repositoryCache", "repositoryConfigPath", "driver", "pluginsPath", "suppressBetaWarning")
+_HELM_SETTINGS = (
+    "registryConfigPath",
+    "repositoryCache",
+    "repositoryConfigPath",
+    "driver",
+    "pluginsPath",
+    "suppressBetaWarning",
+)
 
 
 @dataclass(frozen=True)

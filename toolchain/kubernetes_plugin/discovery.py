@@ -23,7 +23,11 @@ class Resource:
     def collection(self, namespace: str = "") -> str:
         """The path of the type's collection; an empty namespace means all of them."""
         root = f"/api/{self.api_version}" if "/" not in self.api_version else f"/apis/{self.api_version}"
-        return f"{root}/namespaces/{segment(namespace)}/{self.plural}" if self.namespaced and namespace else f"{root}/{self.plural}"
+        return (
+            f"{root}/namespaces/{segment(namespace)}/{self.plural}"
+            if self.namespaced and namespace
+            else f"{root}/{self.plural}"
+        )
 
     def path(self, namespace: str, name: str) -> str:
         """The path of one object."""

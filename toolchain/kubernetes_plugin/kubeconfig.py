@@ -182,7 +182,9 @@ def _parse(text: str) -> dict[str, Any]:
     try:
         document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe loaders both
     except yaml.YAMLError as error:
-        raise Unreachable(f"the kubeconfig is not YAML: {error}", "a kubeconfig is YAML or JSON", "correct it") from error
+        raise Unreachable(
+            f"the kubeconfig is not YAML: {error}", "a kubeconfig is YAML or JSON", "correct it"
+        ) from error
     if not isinstance(document, dict):
         raise Unreachable("the kubeconfig is no mapping", "a kubeconfig is a YAML mapping", "correct it")
     return document
@@ -193,4 +195,6 @@ def _named(document: dict[str, Any], plural: str, singular: str, name: str) -> d
         if entry.get("name") == name:
             return dict(entry.get(singular) or {})
     known = ", ".join(str(entry.get("name")) for entry in document.get(plural) or []) or "none"
-    raise Unreachable(f"{singular} {name!r} is not in the kubeconfig", f"it has: {known}", f"choose one of its {plural}")
+    raise Unreachable(
+        f"{singular} {name!r} is not in the kubeconfig", f"it has: {known}", f"choose one of its {plural}"
+    )

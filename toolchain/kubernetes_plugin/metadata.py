@@ -15,7 +15,16 @@ SKIP_AWAIT = "pulumi.com/skipAwait"
 TIMEOUT_SECONDS = "pulumi.com/timeoutSeconds"
 WAIT_FOR = "pulumi.com/waitFor"
 KNOWN = frozenset(
-    {AUTONAMED, DELETION_PROPAGATION, PATCH_FIELD_MANAGER, PATCH_FORCE, REPLACE_UNREADY, SKIP_AWAIT, TIMEOUT_SECONDS, WAIT_FOR}
+    {
+        AUTONAMED,
+        DELETION_PROPAGATION,
+        PATCH_FIELD_MANAGER,
+        PATCH_FORCE,
+        REPLACE_UNREADY,
+        SKIP_AWAIT,
+        TIMEOUT_SECONDS,
+        WAIT_FOR,
+    }
 )
 
 Object = dict[str, Any]

@@ -86,7 +86,9 @@ class Objects:
     def _default_namespace(self) -> str:
         return self.config.namespace or (self.cluster.default_namespace if self.cluster else "default")
 
-    def diff(self, urn: str, old_inputs: Properties, old_state: Properties, new: Properties, ignored: list[str]) -> Verdict:
+    def diff(
+        self, urn: str, old_inputs: Properties, old_state: Properties, new: Properties, ignored: list[str]
+    ) -> Verdict:
         """What changes. Asks the server by a dry run whether a change in place is allowed."""
         old, wanted = to_kubernetes(plain(old_inputs)), to_kubernetes(plain(new))
         if old_state.get(state.IMPORTED):
@@ -122,7 +124,11 @@ class Objects:
         return False
 
     def _unready_job(self, wanted: Object, old_state: Properties) -> list[tuple[str | int, ...]]:
-        if self.cluster is None or wanted.get("kind") != "Job" or not metadata.annotated_true(wanted, metadata.REPLACE_UNREADY):
+        if (
+            self.cluster is None
+            or wanted.get("kind") != "Job"
+            or not metadata.annotated_true(wanted, metadata.REPLACE_UNREADY)
+        ):
             return []
         try:
             live = self.cluster.live(state.without_bookkeeping(old_state))
@@ -130,7 +136,10 @@ class Objects:
             if error.not_found:
                 return []
             raise
-        done = any(c.get("type") == "Complete" and c.get("status") == "True" for c in (live.get("status") or {}).get("conditions") or [])
+        done = any(
+            c.get("type") == "Complete" and c.get("status") == "True"
+            for c in (live.get("status") or {}).get("conditions") or []
+        )
         return [] if done else [("metadata", "annotations", metadata.REPLACE_UNREADY)]
 
     def create(self, urn: str, inputs: Properties, timeout: float, preview: bool) -> tuple[str, Properties]:
@@ -199,7 +208,9 @@ class Objects:
             cluster.discovery.forget()
         return state.checkpoint(inputs, ready, manager, live["apiVersion"])
 
-    def read(self, urn: str, id_: str, inputs: Properties, old_state: Properties) -> tuple[Properties, Properties] | None:
+    def read(
+        self, urn: str, id_: str, inputs: Properties, old_state: Properties
+    ) -> tuple[Properties, Properties] | None:
         """The outputs and inputs of the object as it is now, None where it is gone.
 
         Raises:
@@ -259,7 +270,9 @@ class Objects:
         namespace, name = metadata.split_identifier(id_)
         policy = metadata.annotation(old, metadata.DELETION_PROPAGATION).capitalize() or "Foreground"
         if policy not in _PROPAGATION:
-            raise PluginError(f"{metadata.DELETION_PROPAGATION}: {policy}", f"it is one of {_PROPAGATION}", "correct it")
+            raise PluginError(
+                f"{metadata.DELETION_PROPAGATION}: {policy}", f"it is one of {_PROPAGATION}", "correct it"
+            )
         try:
             path = cluster.discovery.find(old["apiVersion"], old["kind"]).path(namespace, name)
             uid = str(cluster.client.get(path)["metadata"]["uid"])

@@ -51,7 +51,9 @@ class Wait:
         try:
             annotated = float(text) if text else 0.0
         except ValueError as error:
-            raise PluginError(f"{metadata.TIMEOUT_SECONDS}: {text!r}", "it is a number of seconds", "correct it") from error
+            raise PluginError(
+                f"{metadata.TIMEOUT_SECONDS}: {text!r}", "it is a number of seconds", "correct it"
+            ) from error
         return self.timeout or annotated or _SECONDS.get(object_["kind"], DEFAULT_SECONDS)
 
 

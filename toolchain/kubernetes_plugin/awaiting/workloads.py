@@ -17,7 +17,9 @@ def deployment(live: Object, _: Surroundings) -> Look:
     if observed(live) and spec.get("paused"):
         return Look(ready=True)
     ready = observed(live) and updated >= wanted and available >= wanted and total <= updated
-    return Look(ready, message=f"{updated} of {wanted} updated, {available} available, {total} in all", selector=selector)
+    return Look(
+        ready, message=f"{updated} of {wanted} updated, {available} available, {total} in all", selector=selector
+    )
 
 
 def stateful_set(live: Object, _: Surroundings) -> Look:

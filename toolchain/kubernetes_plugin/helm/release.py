@@ -45,7 +45,9 @@ class Releases:
         if not inputs.get("name"):
             inputs["name"] = old.get("name") or f"{metadata.urn_name(urn)}-{metadata.random_hex(seed, urn)}"
         if not inputs.get("namespace"):
-            inputs["namespace"] = self.config.namespace or (self.cluster.default_namespace if self.cluster else "default")
+            inputs["namespace"] = self.config.namespace or (
+                self.cluster.default_namespace if self.cluster else "default"
+            )
         if not inputs.get("skipAwait"):
             inputs.setdefault("timeout", arguments.DEFAULT_SECONDS)
         if not has_unknown(inputs) and (digest := arguments.checksum(inputs)):
@@ -120,7 +122,15 @@ class Releases:
             return
         namespace, name = metadata.split_identifier(id_)
         limit = arguments.seconds(inputs, timeout)
-        line = ["uninstall", name, "--namespace", namespace or "default", "--ignore-not-found", "--timeout", f"{limit}s"]
+        line = [
+            "uninstall",
+            name,
+            "--namespace",
+            namespace or "default",
+            "--ignore-not-found",
+            "--timeout",
+            f"{limit}s",
+        ]
         wait = [] if plain(inputs).get("skipAwait") else ["--wait=legacy"]
         self._helm().run([*line, *wait], limit + _SLACK_SECONDS)
 
@@ -190,7 +200,9 @@ class Releases:
         given = plain(inputs)
         found = self._attributes(helm, given)
         manifest = helm.run(["get", "manifest", given["name"], "--namespace", given["namespace"]], QUERY_SECONDS)
-        status = {key: found.get(key) for key in ("name", "namespace", "revision", "chart", "version", "appVersion", "status")}
+        status = {
+            key: found.get(key) for key in ("name", "namespace", "revision", "chart", "version", "appVersion", "status")
+        }
         names = _resource_names(manifest, given["namespace"])
         return {**inputs, "status": status, "resourceNames": names, INPUTS: Secret(plain(_storable(inputs)))}
 

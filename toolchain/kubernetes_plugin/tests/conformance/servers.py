@@ -107,7 +107,10 @@ def _await_ready(port: int) -> None:
         while True:
             try:
                 url = f"https://127.0.0.1:{port}"
-                if http.get(f"{url}/readyz").status_code == 200 and "default" in http.get(f"{url}/api/v1/namespaces").text:
+                if (
+                    http.get(f"{url}/readyz").status_code == 200
+                    and "default" in http.get(f"{url}/api/v1/namespaces").text
+                ):
                     return
             except httpx.TransportError:
                 pass  # not listening yet; the deadline below ends this
