@@ -32,7 +32,7 @@ Object = dict[str, Any]
 
 def urn_type(urn: str) -> str:
     """The resource's own type token: the last part of a URN's type, which names its parents first."""
-    return urn.split("::")[2].split("$")[-1]
+    return urn.split("::")[2].rsplit("$", maxsplit=1)[-1]
 
 
 def urn_name(urn: str) -> str:

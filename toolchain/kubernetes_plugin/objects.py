@@ -321,7 +321,7 @@ class Objects:
         raise PluginError(
             f"{wanted['kind']} {metadata.identifier(wanted)} already exists",
             "a resource is made new unless the provider says `upsertExistingObjects`",
-            f"take it over with `pulumi import`, delete it, or set `upsertExistingObjects` on the provider",
+            "take it over with `pulumi import`, delete it, or set `upsertExistingObjects` on the provider",
         )
 
     def _apply(self, wanted: Object, manager: str, dry_run: bool = False, force: bool | None = None) -> Object:

@@ -40,34 +40,34 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[misc
         parts = (settings, connection.cluster, connection.unreachable, self.engine, self.cancelled)
         self.objects, self.releases = Objects(*parts), Releases(*parts)
 
-    def Handshake(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+    def Handshake(self, request: Any, context: grpc.ServicerContext) -> Any:
         """Says what this plugin understands, before anything else."""
         return provider_pb2.ProviderHandshakeResponse(accept_secrets=True, supports_autonaming_configuration=True)
 
-    def GetPluginInfo(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+    def GetPluginInfo(self, request: Any, context: grpc.ServicerContext) -> Any:
         """The version that the stand-in stands in for."""
         return plugin_pb2.PluginInfo(version=VERSION)
 
-    def GetSchema(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+    def GetSchema(self, request: Any, context: grpc.ServicerContext) -> Any:
         """A schema with the name and version only: the SDK that programs use ships on PyPI."""
         schema = {"name": "kubernetes", "version": VERSION, "resources": {}, "functions": {}}
         return provider_pb2.GetSchemaResponse(schema=json.dumps(schema))
 
-    def GetMapping(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+    def GetMapping(self, request: Any, context: grpc.ServicerContext) -> Any:
         """No mapping from another ecosystem."""
         return provider_pb2.GetMappingResponse()
 
-    def GetMappings(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+    def GetMappings(self, request: Any, context: grpc.ServicerContext) -> Any:
         """No mapping from another ecosystem."""
         return provider_pb2.GetMappingsResponse()
 
-    def CheckConfig(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+    def CheckConfig(self, request: Any, context: grpc.ServicerContext) -> Any:
         """Refuses settings that the stand-in does not honour."""
         failed = configuration.failures(decode(request.news))
         failures = [provider_pb2.CheckFailure(property=name, reason=reason) for name, reason in failed]
         return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
 
-    def DiffConfig(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+    def DiffConfig(self, request: Any, context: grpc.ServicerContext) -> Any:
         """Another cluster means another provider; other changes are taken over in place."""
 
         def answer() -> Any:
@@ -80,7 +80,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[misc
 
         return guarded(context, answer)
 
-    def Configure(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+    def Configure(self, request: Any, context: grpc.ServicerContext) -> Any:
         """Connects to the cluster. One that is unknown or does not answer is an error only when it is needed."""
 
         def answer() -> Any:
@@ -93,12 +93,12 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[misc
 
         return guarded(context, answer)
 
-    def Invoke(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+    def Invoke(self, request: Any, context: grpc.ServicerContext) -> Any:
         """No functions: what a program would call is refused by name."""
         message = f"the function {request.tok} is not supported by the stand-in of the Kubernetes plugin"
         context.abort(grpc.StatusCode.UNIMPLEMENTED, message)
 
-    def Check(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+    def Check(self, request: Any, context: grpc.ServicerContext) -> Any:
         """Inputs with their defaults."""
 
         def answer() -> Any:
@@ -117,7 +117,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[misc
 
         return guarded(context, answer)
 
-    def Diff(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+    def Diff(self, request: Any, context: grpc.ServicerContext) -> Any:
         """What changes and whether it means a replacement."""
 
         def answer() -> Any:
@@ -130,7 +130,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[misc
 
         return guarded(context, answer)
 
-    def Create(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+    def Create(self, request: Any, context: grpc.ServicerContext) -> Any:
         """Makes the resource and waits for it."""
 
         def answer() -> Any:
@@ -141,7 +141,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[misc
 
         return guarded(context, answer)
 
-    def Update(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+    def Update(self, request: Any, context: grpc.ServicerContext) -> Any:
         """Changes the resource and waits for it."""
 
         def answer() -> Any:
@@ -155,7 +155,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[misc
 
         return guarded(context, answer)
 
-    def Read(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+    def Read(self, request: Any, context: grpc.ServicerContext) -> Any:
         """The resource as it is now; an empty id says that it is gone."""
 
         def answer() -> Any:
@@ -171,7 +171,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[misc
 
         return guarded(context, answer)
 
-    def Delete(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+    def Delete(self, request: Any, context: grpc.ServicerContext) -> Any:
         """Removes the resource and waits until it is gone."""
 
         def answer() -> Any:
@@ -185,7 +185,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[misc
 
         return guarded(context, answer)
 
-    def Cancel(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+    def Cancel(self, request: Any, context: grpc.ServicerContext) -> Any:
         """Ends every wait; what was made so far is remembered by the engine."""
         self.cancelled.set()
         return empty_pb2.Empty()

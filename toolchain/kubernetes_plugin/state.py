@@ -11,9 +11,16 @@ INITIAL_VERSION = "__initialApiVersion"
 FIELD_MANAGER = "__fieldManager"
 IMPORTED = "__imported"
 _BOOKKEEPING = (INPUTS, INITIAL_VERSION, FIELD_MANAGER, IMPORTED)
-_SERVER_METADATA = (
-    "creationTimestamp deletionGracePeriodSeconds deletionTimestamp generation managedFields resourceVersion selfLink uid"
-).split()
+_SERVER_METADATA = [
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "generation",
+    "managedFields",
+    "resourceVersion",
+    "selfLink",
+    "uid",
+]
 _SERVER_ANNOTATIONS = ("deployment.kubernetes.io/revision", "kubectl.kubernetes.io/last-applied-configuration")
 _LIST_KEYS = ("name", "key", "mountPath", "containerPort", "port", "ip", "topologyKey", "type")
 _SUFFIXES = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}

@@ -102,7 +102,7 @@ def encode(properties: Properties) -> struct_pb2.Struct:
     return struct
 
 
-def _encode(value: Value, into: struct_pb2.Value) -> None:  # noqa: PLR0912 - one branch for each JSON type
+def _encode(value: Value, into: struct_pb2.Value) -> None:
     if isinstance(value, str):
         into.string_value = value
     elif isinstance(value, bool):
@@ -164,9 +164,15 @@ def keep_secrets(value: Value, like: Value) -> Value:
     return value
 
 
-_DASHED = (
-    "embedded-resource int-or-string list-map-keys list-type map-type preserve-unknown-fields validations"
-).split()
+_DASHED = [
+    "embedded-resource",
+    "int-or-string",
+    "list-map-keys",
+    "list-type",
+    "map-type",
+    "preserve-unknown-fields",
+    "validations",
+]
 _TO_DASH = {f"x_kubernetes_{word.replace('-', '_')}": f"x-kubernetes-{word}" for word in _DASHED}
 _TO_UNDERSCORE = {dash: underscore for underscore, dash in _TO_DASH.items()}
 

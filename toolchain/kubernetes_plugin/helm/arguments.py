@@ -21,12 +21,39 @@ _REFUSED = {
     "keyring": "the stand-in does not verify signatures",
 }
 _SUPPORTED = frozenset(
-    (
-        "atomic chart cleanupOnFail compat createNamespace dependencyUpdate description devel disableCRDHooks "
-        "disableOpenapiValidation disableWebhooks forceUpdate maxHistory name namespace renderSubchartNotes replace "
-        "repositoryOpts resetValues resourceNames reuseValues skipAwait skipCrds takeOwnership timeout valueYamlFiles "
-        "values version waitForJobs checksum status"
-    ).split()
+    [
+        "atomic",
+        "chart",
+        "cleanupOnFail",
+        "compat",
+        "createNamespace",
+        "dependencyUpdate",
+        "description",
+        "devel",
+        "disableCRDHooks",
+        "disableOpenapiValidation",
+        "disableWebhooks",
+        "forceUpdate",
+        "maxHistory",
+        "name",
+        "namespace",
+        "renderSubchartNotes",
+        "replace",
+        "repositoryOpts",
+        "resetValues",
+        "resourceNames",
+        "reuseValues",
+        "skipAwait",
+        "skipCrds",
+        "takeOwnership",
+        "timeout",
+        "valueYamlFiles",
+        "values",
+        "version",
+        "waitForJobs",
+        "checksum",
+        "status",
+    ]
 )
 _REPOSITORY = {"repo": "--repo", "username": "--username", "password": "--password", "caFile": "--ca-file"}
 _REPOSITORY |= {"certFile": "--cert-file", "keyFile": "--key-file"}

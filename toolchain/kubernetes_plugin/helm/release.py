@@ -259,7 +259,7 @@ class _values_file:  # noqa: N801 - used like a function
 
 def _documents(manifest: str) -> list[dict[str, Any]]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return [item for item in yaml.load_all(manifest, Loader=loader) if isinstance(item, dict)]  # noqa: S506 - safe loaders both
+    return [item for item in yaml.load_all(manifest, Loader=loader) if isinstance(item, dict)]
 
 
 def _resource_names(manifest: str, namespace: str) -> dict[str, list[str]]:

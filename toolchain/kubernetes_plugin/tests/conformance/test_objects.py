@@ -5,7 +5,6 @@ from typing import Any
 
 import pulumi
 import pulumi_kubernetes as k8s
-from pulumi import automation
 
 from toolchain.kubernetes_plugin.tests.conformance.conftest import World
 
