@@ -1,4 +1,4 @@
-"""A cluster's Docker network, of the cluster's own name. Owns making, telling and removing it; `egress_guard` guards it."""
+"""A cluster's Docker network, of the cluster's name. Owns making, telling and removing it; `egress_guard` guards it."""
 
 import json
 from dataclasses import dataclass
