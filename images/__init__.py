@@ -1,1 +1,1 @@
-"""Makes the images that no registry gives. Owns recipes and builder; which image runs where is `infra`."""
+"""How every image is made in the source lane: `catalog.toml` names them, `recipes/` holds what each is made of."""

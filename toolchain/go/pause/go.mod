@@ -1,0 +1,3 @@
+module blueprint/pause
+
+go 1.26
