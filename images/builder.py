@@ -1,168 +1,215 @@
-"""Builds and pushes images. An image is named by the hash of all its inputs, so what is built once is built.
+"""Makes images, each once for the same inputs, and puts them into a registry.
 
-Nothing is fetched while an image builds: programs, Debian roots, Go module folders and Python wheels are there before.
+The tag of an image is the hash of its inputs: `blueprint/<name>:<hash>`. A tag appears when its build succeeded, never
+before, so an interrupted build leaves nothing that would be taken for the image.
 """
 
-import fcntl
-import hashlib
-import json
-import re
+import os
 import tempfile
-from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from images import context, roots
-from images.catalog import Image, find
-from images.node import fill
-from toolchain import paths, programs
+import httpx
+
+from images import docker, exported, node_image, static_image
+from images.catalog import Entry, Kind, entry, in_order, load
+from images.inputs import architecture, context, dockerfile, input_hash, locked, scratch
+from toolchain import debian_packages, programs
 from toolchain.errors import ToolchainError
 from toolchain.progress import step
 from toolchain.shell import run
 
-BUILD_SECONDS = 900
-COMMAND_SECONDS = 300
-JOBS = 4
-"""Two builds that download and two that compile keep two cores busy within 2 GiB."""
-_REMEDY = "read the lines above; when the cause is mended, run `make up` again"
+__all__ = ["ensure", "ensure_all", "input_hash", "push", "reference"]
+
+DEBIAN = "trixie"
+GIBIBYTES_A_BUILD = 2.0
+REGISTRY_SECONDS = 30
+PUSH_SECONDS = 600
+_MANIFESTS = (
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+)
 
 
 def reference(name: str) -> str:
-    """The image's name in the host's Docker: `blueprint/<name>:<hash>`; it need not be built yet."""
+    """The image's tag in Docker's store, whether or not it is built.
+
+    Raises:
+        ToolchainError: there is no such image.
+    """
     return f"blueprint/{name}:{input_hash(name)}"
 
 
-@cache
-def input_hash(name: str) -> str:
-    """The hash of everything the image is made of; 16 hexadecimal digits. Builds nothing.
-
-    Raises:
-        ToolchainError: the image is unknown.
-    """
-    image = find(name)
-    parts = {
-        "recipe": image.model_dump(mode="json"),
-        "files": context.fingerprint(image),
-        "programs": {program: programs.key(program) for program in image.programs},
-        "root": roots.key(image.root) if image.root else None,
-        "images": {one: input_hash(one) for one in _needed(image)},
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
-
-
 def ensure(name: str) -> str:
-    """The image in the host's Docker, built if it is not there yet.
-
-    Returns:
-        Its reference there.
+    """Makes the image if it is not there, and all that it needs. Returns its tag.
 
     Raises:
-        ToolchainError: the image is unknown, or cannot be built; then nothing of it is left.
+        ToolchainError: there is no such image, or a step of its build failed.
     """
-    wanted = reference(name)
-    if _is_built(wanted):
-        return wanted
-    image = find(name)
-    for needed in _needed(image):
-        ensure(needed)
-    base = _root(image.root) if image.root else reference(image.base) if image.base else None
-    with _locked(name):
-        if not _is_built(wanted):
-            _build(name, image, base, wanted)
-    return wanted
-
-
-def ensure_all(names: Iterable[str]) -> None:
-    """Builds what is missing, side by side. The first failure ends it when the builds under way have ended.
-
-    Raises:
-        ToolchainError: an image cannot be built.
-    """
-    missing = [name for name in names if not _is_built(reference(name))]
-    if not missing:
-        return
-    with step(f"images: {', '.join(missing)}"), ThreadPoolExecutor(JOBS) as pool:
-        needed_roots = sorted({root for name in missing for root in _roots(name)})
-        made = [pool.submit(roots.ensure, root) for root in needed_roots]
-        built = [pool.submit(ensure, name) for name in missing]
-        wait([*made, *built], return_when=FIRST_EXCEPTION)
-        pool.shutdown(cancel_futures=True)
-        for future in made:
-            future.result()
-        for future_image in built:
-            future_image.result()
-
-
-def push(name: str, registry: str) -> str:
-    """Pushes the image to the registry (`host:port[/path]`); layers that it has already are not sent again.
-
-    Returns:
-        The image's digest, `sha256:…`.
-
-    Raises:
-        ToolchainError: the registry did not take it.
-    """
-    target = f"{registry}/{name}:{input_hash(name)}"
-    _docker("tag", reference(name), target)
-    try:
-        answer = _docker("push", target)
-    finally:
-        _docker("rmi", target)
-    found = re.search(r"digest: (sha256:[0-9a-f]{64})", answer)
-    if found is None:
-        raise ToolchainError(f"`docker push {target}` named no digest", "a pushed image has a digest", _REMEDY)
-    return found[1]
-
-
-def _needed(image: Image) -> list[str]:
-    return [*image.holds, *([image.base] if image.base else [])]
-
-
-def _roots(name: str) -> list[str]:
-    image = find(name)
-    own = [image.root] if image.root else []
-    return [*own, *(root for needed in _needed(image) for root in _roots(needed))]
-
-
-def _root(name: str) -> str:
-    """The Debian root as an image of the host's Docker."""
-    tag = f"blueprint/root-{name}:{roots.key(name)}"
-    with _locked(f"root-{name}"):
-        if not _is_built(tag):
-            _docker("import", str(roots.ensure(name)), tag)
+    tag = reference(name)
+    if docker.exists(tag):
+        return tag
+    with locked(f"image-{name}"):
+        if docker.exists(tag) or exported.restore(name, tag):
+            return tag
+        for needed in entry(name).needs():
+            ensure(needed)
+        for program in entry(name).programs:
+            programs.build(program)
+        with step(f"image {name}"):
+            _BUILDERS[entry(name).kind](name, tag, entry(name))
+        exported.keep(name, tag)
     return tag
 
 
-def _build(name: str, image: Image, base: str | None, wanted: str) -> None:
-    for program in image.programs:
-        programs.build(program)
-    with step(f"image {name}"), tempfile.TemporaryDirectory(prefix=f"blueprint-{name}-") as scratch:
-        dockerfile = context.prepare(image, Path(scratch))
-        arguments = ["--build-arg", f"BASE={base}"] if base else []
-        target = f"{wanted}-unfilled" if image.holds else wanted
-        _docker(
-            *("build", "--quiet", "--network", "none", "--file", str(dockerfile), *arguments, "--tag", target, scratch),
-            seconds=BUILD_SECONDS,
+def ensure_all(names: Iterable[str], jobs: int | None = None) -> dict[str, str]:
+    """Makes the images and all that they need, several at a time. Returns name → tag for the given names.
+
+    Args:
+        names: images of the catalog.
+        jobs: how many builds run at a time; by default as many as cores and memory allow.
+
+    Raises:
+        ToolchainError: of the first build that failed; the others that had begun are ended first.
+    """
+    wanted = list(names)
+    absent = [name for name in in_order(wanted, load()) if not docker.exists(reference(name))]
+    order = [name for name in absent if name in _still_needed(wanted, set(absent))]
+    with ThreadPoolExecutor(max_workers=jobs or affordable_jobs()) as pool:
+        futures: dict[str, Future[str]] = {name: pool.submit(ensure, name) for name in order}
+        try:
+            for future in futures.values():
+                future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return {name: reference(name) for name in wanted}
+
+
+def affordable_jobs() -> int:
+    """As many builds as there are cores, but no more than the free memory has 2 GiB for; at least one."""
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    return max(1, min(os.cpu_count() or 1, int(free / GIBIBYTES_A_BUILD)))
+
+
+def push(name: str, registry: str) -> str:
+    """Puts the image into a registry that speaks plain HTTP on loopback; nothing is sent when it is there already.
+
+    Args:
+        name: an image of the catalog.
+        registry: host and port, such as `127.0.0.1:5001`.
+
+    Returns:
+        The digest of its manifest there, `sha256:…`.
+
+    Raises:
+        ToolchainError: the image cannot be made, or the registry does not take it.
+    """
+    tag = reference(name)
+    repository, _, version = tag.partition(":")
+    there = _digest(registry, name, version)
+    if there:
+        return there
+    ensure(name)
+    target = f"{registry}/{name}:{version}"
+    docker.call("tag", tag, target)
+    try:
+        docker.call("push", "--quiet", target, seconds=PUSH_SECONDS)
+    finally:
+        docker.call("rmi", "--no-prune", target)
+    pushed = _digest(registry, name, version)
+    if pushed is None:
+        raise _registry_error(registry, f"it took {repository} and does not know it")
+    return pushed
+
+
+def _still_needed(wanted: Iterable[str], absent: set[str]) -> set[str]:
+    """Of the absent images those that must be made: what only a kept archive's makers need is left out."""
+    needed: set[str] = set()
+    waiting = [name for name in wanted if name in absent]
+    while waiting:
+        name = waiting.pop()
+        needed.add(name)
+        if not exported.kept(name, reference(name)):
+            waiting += [other for other in entry(name).needs() if other in absent - needed]
+    return needed
+
+
+def _digest(registry: str, name: str, version: str) -> str | None:
+    """The manifest's digest in the registry, or None where it has none."""
+    try:
+        answer = httpx.head(
+            f"http://{registry}/v2/{name}/manifests/{version}",
+            headers={"Accept": ", ".join(_MANIFESTS)},
+            timeout=REGISTRY_SECONDS,
+            trust_env=False,
         )
-        if image.holds:
-            fill(target, {one: reference(one) for one in image.holds}, wanted)
+    except httpx.HTTPError as error:
+        raise _registry_error(registry, str(error)) from None
+    if answer.status_code not in (200, 404):
+        raise _registry_error(registry, f"HTTP status {answer.status_code}")
+    return answer.headers.get("Docker-Content-Digest") if answer.status_code == 200 else None
 
 
-def _is_built(tag: str) -> bool:
-    return bool(_docker("images", "--quiet", tag).strip())
+def _registry_error(registry: str, problem: str) -> ToolchainError:
+    return ToolchainError(
+        f"registry {registry}: {problem}",
+        "the stack's registry answers and takes images",
+        "run `make up`, which mends the registry",
+    )
 
 
-@contextmanager
-def _locked(name: str) -> Iterator[None]:
-    """One build of an image at a time, across processes."""
-    folder = paths.cache() / "locks"
-    folder.mkdir(exist_ok=True)
-    with (folder / f"image-{name}").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+def _build_root(name: str, tag: str, _found: Entry) -> None:
+    """Debian by mmdebstrap on the host, through the host's own package sources; the image names Debian's."""
+    debian_packages.ensure({"mmdebstrap": "mmdebstrap"}, "the Debian base image")
+    with tempfile.TemporaryDirectory(dir=scratch(), prefix=f"{name}-") as folder:
+        archive = Path(folder) / "root.tar"
+        try:
+            run(debootstrap_command(archive), seconds=docker.BUILD_SECONDS, remedy="see below")
+        except ToolchainError as error:
+            raise docker.failed(name, error.value) from None
+        docker.call("import", "--change", 'CMD ["/bin/sh"]', str(archive), tag, seconds=docker.BUILD_SECONDS)
 
 
-def _docker(*arguments: str, seconds: float = COMMAND_SECONDS) -> str:
-    return run(["docker", *arguments], seconds=seconds, remedy=_REMEDY, environment={"DOCKER_BUILDKIT": "0"})
+def debootstrap_command(archive: Path) -> list[str]:
+    """The mmdebstrap command line. The certificates are Debian's own; the host's are not taken along."""
+    clean = "rm -rf $1/var/cache/* $1/var/log/* $1/usr/share/doc/* $1/usr/share/man/* $1/usr/share/locale/*"
+    options = ["--quiet", "--variant=minbase", "--include=ca-certificates", f"--customize-hook={clean}"]
+    return ["mmdebstrap", *options, DEBIAN, str(archive)]
+
+
+def _build_static(name: str, tag: str, found: Entry) -> None:
+    program = programs.build(found.programs[0])
+    with tempfile.TemporaryDirectory(dir=scratch(), prefix=f"{name}-") as folder:
+        archive = Path(folder) / "image.tar"
+        static_image.write(archive, tag, program, found.user, architecture())
+        docker.load(archive)
+
+
+def _build_dockerfile(name: str, tag: str, found: Entry) -> None:
+    """Steps may use the host's network, for Debian's packages; nothing of that is in the image."""
+    arguments = {base.upper().replace("-", "_"): reference(base) for base in found.bases}
+    with context(name) as folder:
+        docker.build(name, tag, folder, folder / dockerfile(name, found), arguments, network="host")
+
+
+def _build_service(name: str, tag: str, found: Entry) -> None:
+    """As services/README.md says: everything is in the context, the build has no network."""
+    with context(name) as folder:
+        arguments = {"BASE": reference(found.bases[0])}
+        docker.build(name, tag, folder, folder / dockerfile(name, found), arguments, network="none")
+
+
+def _build_node(_name: str, tag: str, found: Entry) -> None:
+    contained = {reference(inner): fixed for inner, fixed in found.contains.items()}
+    node_image.build(tag, reference(found.bases[0]), contained)
+
+
+_BUILDERS: Mapping[Kind, Callable[[str, str, Entry], None]] = {
+    Kind.ROOT: _build_root,
+    Kind.STATIC: _build_static,
+    Kind.DOCKERFILE: _build_dockerfile,
+    Kind.SERVICE: _build_service,
+    Kind.NODE: _build_node,
+}

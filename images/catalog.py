@@ -1,108 +1,136 @@
-"""The catalog of images, typed and checked."""
+"""The catalog of images: `catalog.toml`, typed and checked. What each entry means is written there."""
 
+import re
 import tomllib
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from toolchain.errors import ToolchainError
 from toolchain.recipes import RECIPES
 
-FOLDER = Path(__file__).parent
-FILE = FOLDER / "catalog.toml"
-RECIPE_FOLDER = FOLDER / "recipes"
+FILE = Path(__file__).with_name("catalog.toml")
+_NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+_REFERENCE = r"^[a-z0-9.-]+(/[a-z0-9._-]+)+:[A-Za-z0-9._-]+(@sha256:[0-9a-f]{64})?$"
+_SOURCE = r"^[a-z0-9./_-]+//[a-z0-9./_-]+$"
 
-Package = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]+$")]
+
+class Kind(StrEnum):
+    """How an image is made in the source lane."""
+
+    ROOT = "root file system"
+    STATIC = "static program"
+    DOCKERFILE = "dockerfile"
+    SERVICE = "service"
+    NODE = "node"
 
 
-class Image(BaseModel):
-    """How one image is made.
-
-    Attributes:
-        recipe: the folder below `recipes/` with its Dockerfile.
-        service: the folder below `services/`, for an image of ours (in place of a recipe).
-        root: the Debian root that its `BASE` is; none for an image without an operating system.
-        base: the image that its `BASE` is.
-        programs: programs built from source that its Dockerfile finds below `programs/`.
-        folders: name → `module//folder` of a Go module, which its Dockerfile finds below that name.
-        holds: images that are put into its own containerd (the node image).
-    """
+class Entry(BaseModel):
+    """One image of the catalog; its fields are explained at the head of `catalog.toml`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    recipe: str | None = None
-    service: str | None = None
-    root: str | None = None
-    base: str | None = None
+    kind: Kind
+    upstream: str | None = Field(default=None, pattern=_REFERENCE)
+    bases: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
-    folders: dict[str, str] = {}
-    holds: tuple[str, ...] = ()
+    sources: Mapping[str, str] = {}
+    contains: Mapping[str, str] = {}
+    user: int = Field(default=0, ge=0, le=65535)
 
     @model_validator(mode="after")
-    def _is_made_one_way(self) -> Self:
-        if (self.recipe is None) == (self.service is None):
-            raise ValueError("an image has either a `recipe` or a `service`")
-        if self.root and self.base:
-            raise ValueError("`root` and `base` are two ways to say what BASE is")
+    def _fits_its_kind(self) -> Self:
+        if self.kind is Kind.STATIC and len(self.programs) != 1:
+            raise ValueError("a static program's image has exactly one program")
+        if self.kind in (Kind.NODE, Kind.SERVICE) and len(self.bases) != 1:
+            raise ValueError(f"an image of kind {self.kind.value!r} has exactly one base")
+        if self.contains and self.kind is not Kind.NODE:
+            raise ValueError("only a node image contains images")
+        if self.user and self.kind is not Kind.STATIC:
+            raise ValueError("`user` is for a static program; a Dockerfile names its own")
+        for source in self.sources.values():
+            if not re.fullmatch(_SOURCE, source):
+                raise ValueError(f"source {source!r} is not of the form module//folder")
         return self
 
-
-class Catalog(BaseModel):
-    """All roots and images; every name in it leads somewhere."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    roots: dict[str, tuple[Package, ...]]
-    images: dict[str, Image]
-
-    @model_validator(mode="after")
-    def _names_lead_somewhere(self) -> Self:
-        for name, image in self.images.items():
-            _known(name, "root", {image.root} - {None}, self.roots)
-            _known(name, "image", ({image.base} - {None}) | set(image.holds), self.images)
-            _known(name, "program", set(image.programs), RECIPES)
-            if image.recipe and not (RECIPE_FOLDER / image.recipe / "Dockerfile").exists():
-                raise ValueError(f"image {name!r}: no recipes/{image.recipe}/Dockerfile")
-        return self
+    def needs(self) -> tuple[str, ...]:
+        """The images that must be there before this one is made."""
+        return (*self.bases, *self.contains)
 
 
-def _known(image: str, kind: str, used: set[str | None] | set[str], known: object) -> None:
-    unknown = sorted(str(one) for one in used if one not in known)  # type: ignore[operator]  # a mapping of names
-    if unknown:
-        raise ValueError(f"image {image!r}: unknown {kind} {', '.join(unknown)}")
+def parse(text: str) -> dict[str, Entry]:
+    """The catalog that a TOML text describes, by name.
+
+    Raises:
+        ToolchainError: it is no TOML, an entry is not valid, or it names an image or program that does not exist.
+    """
+    try:
+        tables: dict[str, Any] = tomllib.loads(text)
+        entries = {name: Entry.model_validate(table) for name, table in tables.items()}
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        raise _invalid(str(error)) from None
+    for name, entry in entries.items():
+        _check(name, entry, entries)
+    in_order(entries, entries)
+    return entries
 
 
 @cache
-def catalog() -> Catalog:
-    """The catalog of `catalog.toml`.
+def load() -> Mapping[str, Entry]:
+    """The project's catalog.
 
     Raises:
-        ToolchainError: it breaks a rule.
+        ToolchainError: it is not valid.
     """
     return parse(FILE.read_text())
 
 
-def parse(text: str) -> Catalog:
-    """A catalog from TOML text.
-
-    Raises:
-        ToolchainError: it is no TOML, or breaks a rule.
-    """
-    try:
-        return Catalog.model_validate(tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
-        raise ToolchainError(f"images/catalog.toml: {error}", "the catalog is valid", "correct it") from None
-
-
-def find(name: str) -> Image:
-    """The image of that name.
+def entry(name: str) -> Entry:
+    """The catalog's entry of that name.
 
     Raises:
         ToolchainError: there is none.
     """
-    images = catalog().images
-    if name not in images:
-        raise ToolchainError(f"image {name!r}", f"an image is one of: {', '.join(sorted(images))}", "correct the name")
-    return images[name]
+    entries = load()
+    if name not in entries:
+        raise ToolchainError(f"image {name!r}", f"an image is one of: {', '.join(entries)}", "correct the name")
+    return entries[name]
+
+
+def in_order(names: Iterable[str], entries: Mapping[str, Entry]) -> list[str]:
+    """The images and all that they need, each after what it needs.
+
+    Raises:
+        ToolchainError: an image needs itself.
+    """
+    ordered: dict[str, None] = {}
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        if name in path:
+            raise _invalid(f"{' → '.join((*path, name))}: an image needs itself")
+        for needed in entries[name].needs():
+            visit(needed, (*path, name))
+        ordered[name] = None
+
+    for name in names:
+        visit(name, ())
+    return list(ordered)
+
+
+def _check(name: str, found: Entry, entries: Mapping[str, Entry]) -> None:
+    if not re.fullmatch(_NAME, name):
+        raise _invalid(f"image name {name!r} is not lower-case words joined by hyphens")
+    for needed in found.needs():
+        if needed not in entries:
+            raise _invalid(f"image {name!r} needs {needed!r}, which the catalog has not")
+    for program in found.programs:
+        if program not in RECIPES:
+            raise _invalid(f"image {name!r} holds the program {program!r}, which `toolchain.recipes` has not")
+
+
+def _invalid(problem: str) -> ToolchainError:
+    return ToolchainError(problem, "images/catalog.toml is valid", "correct the entry")

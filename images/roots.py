@@ -10,6 +10,7 @@ from pathlib import Path
 
 from images.catalog import catalog
 from toolchain import debian_packages, paths
+from toolchain.locking import locked
 from toolchain.progress import step
 from toolchain.shell import run
 
@@ -42,6 +43,14 @@ def ensure(name: str) -> Path:
     tar = paths.cache() / "roots" / f"{name}-{key(name)}.tar"
     if tar.exists():
         return tar
+    with locked(f"root-{name}"):
+        if not tar.exists():
+            _make(name, tar)
+    return tar
+
+
+def _make(name: str, tar: Path) -> None:
+    """Makes the root beside its place and renames it, so that an interrupted run leaves no half of it."""
     debian_packages.ensure({"mmdebstrap": "mmdebstrap"}, "making Debian roots")
     tar.parent.mkdir(exist_ok=True)
     packages = ",".join(catalog().roots[name])
@@ -53,4 +62,3 @@ def ensure(name: str) -> Path:
             remedy="check that Debian's archive is reachable and the disk has room, then run `make up` again",
         )
         made.rename(tar)
-    return tar

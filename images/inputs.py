@@ -1,0 +1,213 @@
+"""What an image is made of: the files that a build sees, and the hash of all that decides the image.
+
+Owns gathering: recipe files, programs, Go modules' folders, a service's sources and its wheels.
+"""
+
+import fcntl
+import hashlib
+import json
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from images.catalog import Entry, Kind, entry
+from toolchain import paths, programs
+from toolchain.errors import ToolchainError
+from toolchain.recipes import MODULES
+from toolchain.shell import run
+
+RECIPES = Path(__file__).parent / "recipes"
+SERVICES = paths.ROOT / "services"
+FORMAT = 1  # raised when the builder itself makes other images from the same inputs
+PYTHON_VERSION = "3.13"
+DOWNLOAD_SECONDS = 600
+_SUITE = MODULES / "suite"
+_LEFT_OUT = {"__pycache__", "tests", ".venv", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+def architecture() -> str:
+    """This host's architecture in Go's words.
+
+    Raises:
+        ToolchainError: it is one for which no image is made.
+    """
+    machine = platform.machine()
+    if machine not in _ARCHITECTURES:
+        raise ToolchainError(
+            f"a host of architecture {machine}", f"images are made for {', '.join(_ARCHITECTURES)}", "use such a host"
+        )
+    return _ARCHITECTURES[machine]
+
+
+def input_hash(name: str) -> str:
+    """The hash of everything that decides an image: 16 hexadecimal digits. Builds nothing.
+
+    Packages of Debian count by name: what is built stays as it is until its recipe changes.
+
+    Raises:
+        ToolchainError: there is no such image, or its sources are not there.
+    """
+    found = entry(name)
+    digest = hashlib.sha256()
+    for label, value in _described(name, found):
+        digest.update(json.dumps([label, value]).encode())
+    for label, file in files(name, found):
+        digest.update(json.dumps([label, file.stat().st_mode & 0o111]).encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _described(name: str, found: Entry) -> Iterator[tuple[str, str]]:
+    yield "format", f"{FORMAT} {name} {architecture()}"
+    yield "entry", found.model_dump_json(exclude={"upstream"})
+    for program in found.programs:
+        yield f"program {program}", programs.key(program)
+    for label, source in sorted(found.sources.items()):
+        yield f"source {label}", module_version(source.partition("//")[0])
+    for needed in found.needs():
+        yield f"image {needed}", input_hash(needed)
+
+
+def files(name: str, found: Entry) -> list[tuple[str, Path]]:
+    """The files of this checkout that go into a build: place in the context → file."""
+    if found.kind is Kind.SERVICE:
+        wanted = {"kit": SERVICES / "kit" / "blueprint_kit", f"{name}/app": SERVICES / name / "app"}
+        single = {f"{name}/{file}": SERVICES / name / file for file in ("Dockerfile", "requirements.txt")}
+        listed = [(label.replace("kit/", "kit/blueprint_kit/", 1), file) for label, file in _tree(wanted)]
+        return [*listed, *single.items()]
+    folder = RECIPES / name
+    return list(_tree({"recipe": folder})) if folder.is_dir() else []
+
+
+def dockerfile(name: str, found: Entry) -> str:
+    """Where the Dockerfile lies in the context."""
+    return f"{name}/Dockerfile" if found.kind is Kind.SERVICE else "recipe/Dockerfile"
+
+
+@contextmanager
+def context(name: str) -> Iterator[Path]:
+    """A folder with exactly what a build may see. It is removed at the end.
+
+    Raises:
+        ToolchainError: a program cannot be built, or a module or a wheel cannot be fetched.
+    """
+    found = entry(name)
+    with tempfile.TemporaryDirectory(dir=scratch(), prefix=f"{name}-") as folder:
+        root = Path(folder)
+        for label, file in files(name, found):
+            _copy(file, root / label)
+        for program in found.programs:
+            _copy(programs.build(program), root / "programs" / program)
+        for label, source in found.sources.items():
+            _copy_source(source, root / label)
+        if found.kind is Kind.SERVICE:
+            shutil.copytree(wheels(SERVICES / name / "requirements.txt"), root / "wheels")
+        yield root
+
+
+def scratch() -> Path:
+    """Where builds keep what is half done: in the cache, which has room for it, unlike a small /tmp."""
+    folder = paths.cache() / "scratch"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@contextmanager
+def locked(name: str) -> Iterator[None]:
+    """One maker at a time, across threads and processes."""
+    folder = paths.cache() / "locks"
+    folder.mkdir(exist_ok=True)
+    with (folder / name).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def module_version(module: str) -> str:
+    """The version of a Go module that the suite's go.mod locks.
+
+    Raises:
+        ToolchainError: go.mod does not require the module.
+    """
+    return parse_module_version((_SUITE / "go.mod").read_text(), module)
+
+
+def parse_module_version(go_mod: str, module: str) -> str:
+    """The version that a go.mod's text requires of the module."""
+    found = re.search(rf"^\s*(?:require )?{re.escape(module)} (v\S+)", go_mod, flags=re.MULTILINE)
+    if found is None:
+        raise ToolchainError(f"module {module}", "its version stands in toolchain/go/suite/go.mod", "require it there")
+    return found[1]
+
+
+def wheels(requirements: Path) -> Path:
+    """A folder with the wheels that a locked requirements.txt names, for the image's Python, kept in the cache.
+
+    They are fetched on the host, so the host's way to the package index is used and nothing of it is in the image.
+    """
+    machine = platform.machine()
+    tags = [f"manylinux_2_28_{machine}", f"manylinux2014_{machine}"]
+    key = hashlib.sha256(json.dumps([PYTHON_VERSION, tags]).encode() + requirements.read_bytes()).hexdigest()[:16]
+    folder = paths.cache() / "wheels" / key
+    with locked(f"wheels-{key}"):
+        if not folder.is_dir():
+            _download(requirements, tags, folder)
+    return folder
+
+
+def _download(requirements: Path, tags: list[str], folder: Path) -> None:
+    folder.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".downloading-") as half:
+        target = Path(half) / "wheels"
+        run(
+            [
+                *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"),
+                *("--only-binary=:all:", "--require-hashes", "--implementation", "cp"),
+                *("--python-version", PYTHON_VERSION, *(f"--platform={tag}" for tag in tags)),
+                *("--dest", str(target), "--requirement", str(requirements)),
+            ],
+            seconds=DOWNLOAD_SECONDS,
+            remedy="check that the Python package index is reachable, then run the command again",
+        )
+        target.rename(folder)
+
+
+def _tree(folders: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
+    for label, folder in folders.items():
+        for file in sorted(folder.rglob("*")):
+            inside = file.relative_to(folder)
+            if file.is_file() and not _LEFT_OUT & set(inside.parts):
+                yield f"{label}/{inside.as_posix()}", file
+
+
+def _copy(file: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(file, target)
+    target.chmod(0o755 if file.stat().st_mode & 0o111 else 0o644)
+
+
+def _copy_source(source: str, target: Path) -> None:
+    """Copies a module's folder out of Go's module cache, whose files are read-only."""
+    module, _, folder = source.partition("//")
+    for label, file in _tree({".": _module_folder(module) / folder}):
+        _copy(file, target / label)
+
+
+def _module_folder(module: str) -> Path:
+    command = ["go", "mod", "download", "-json", f"{module}@{module_version(module)}"]
+    try:
+        answer = subprocess.run(
+            command, cwd=_SUITE, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS, check=True
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise ToolchainError(
+            f"module {module} could not be fetched: {error}",
+            "recipes take files from the Go modules that go.mod locks",
+            "install Go, check that the module proxy is reachable, then run the command again",
+        ) from None
+    return Path(json.loads(answer.stdout)["Dir"])
