@@ -14,9 +14,10 @@ import httpx
 
 from images import docker, exported, node_image, static_image
 from images.catalog import Entry, Kind, entry, in_order, load
-from images.inputs import architecture, context, dockerfile, input_hash, locked, scratch
+from images.inputs import architecture, context, dockerfile, input_hash, scratch
 from toolchain import debian_packages, programs
 from toolchain.errors import ToolchainError
+from toolchain.locking import locked
 from toolchain.progress import step
 from toolchain.shell import run
 

@@ -3,7 +3,6 @@
 Owns gathering: recipe files, programs, Go modules' folders, a service's sources and its wheels.
 """
 
-import fcntl
 import hashlib
 import json
 import platform
@@ -19,6 +18,7 @@ from pathlib import Path
 from images.catalog import Entry, Kind, entry
 from toolchain import paths, programs
 from toolchain.errors import ToolchainError
+from toolchain.locking import locked
 from toolchain.recipes import MODULES
 from toolchain.shell import run
 
@@ -116,16 +116,6 @@ def scratch() -> Path:
     folder = paths.cache() / "scratch"
     folder.mkdir(exist_ok=True)
     return folder
-
-
-@contextmanager
-def locked(name: str) -> Iterator[None]:
-    """One maker at a time, across threads and processes."""
-    folder = paths.cache() / "locks"
-    folder.mkdir(exist_ok=True)
-    with (folder / name).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def module_version(module: str) -> str:

@@ -3,7 +3,6 @@
 Owns finding, building and caching. What a program is built from stands in `recipes`.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -11,14 +10,13 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache as memoize
 from pathlib import Path
 
 from toolchain import paths
 from toolchain.errors import ToolchainError
+from toolchain.locking import locked
 from toolchain.progress import step
 from toolchain.recipes import RECIPES, Recipe
 
@@ -104,7 +102,7 @@ def build(name: str) -> Path:
     if program.exists():
         return program
     recipe = _recipe(name)
-    with _locked(recipe.folder().name):
+    with locked(f"go-{recipe.folder().name}"):  # the compiler fills both cores by itself
         if not program.exists():
             with step(f"build {name}"):
                 _go_build(name, recipe, program)
@@ -132,16 +130,6 @@ def _go() -> str:
 def _go_version() -> str:
     command = [_go(), "env", "GOVERSION", "GOOS", "GOARCH"]
     return subprocess.run(command, capture_output=True, text=True, timeout=VERSION_SECONDS, check=True).stdout
-
-
-@contextmanager
-def _locked(module: str) -> Iterator[None]:
-    """One build of a module at a time, across processes: the compiler fills both cores by itself."""
-    folder = paths.cache() / "locks"
-    folder.mkdir(exist_ok=True)
-    with (folder / f"go-{module}").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _go_build(name: str, recipe: Recipe, program: Path) -> None:

@@ -81,7 +81,6 @@ RECIPES: dict[str, Recipe] = {
     "etcd": Recipe("etcd", "go.etcd.io/etcd/server/v3"),
     "etcdctl": Recipe("etcd", "go.etcd.io/etcd/etcdctl/v3"),
     "etcdutl": Recipe("etcd", "go.etcd.io/etcd/etcdutl/v3"),
-    "pause": Recipe("pause", "."),
     "metrics-server": Recipe("metrics_server", "sigs.k8s.io/metrics-server/cmd/metrics-server"),
     "pulumi": Recipe(
         "pulumi",

@@ -1,3 +1,0 @@
-module blueprint/pause
-
-go 1.26
