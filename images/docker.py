@@ -1,4 +1,4 @@
-"""What the builder asks of Docker. Each call has a deadline; a failed build says which step failed and its last lines."""
+"""What the builder asks of Docker. Each call has a deadline; a failed build names its step and its last lines."""
 
 import os
 import re

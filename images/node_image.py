@@ -34,7 +34,7 @@ def build(tag: str, base: str, contained: Mapping[str, str]) -> None:
             _wait_for_containerd(container)
             _import(container, contained)
             docker.call("exec", container, "pkill", "-x", "containerd")
-            docker.call("exec", container, "rm", "-rf", "/run/containerd", "/archives")
+            docker.call("exec", container, "rm", "-rf", "/run/containerd")
             _commit(container, tag)
 
 
