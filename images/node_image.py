@@ -13,7 +13,7 @@ from toolchain.errors import ToolchainError
 START_SECONDS = 60
 IMPORT_SECONDS = 600
 _CTR = ("ctr", "--namespace=k8s.io")
-_ARCHIVE = "/archives/images.tar"
+_ARCHIVE = "/mnt/images.tar"
 
 
 def build(tag: str, base: str, contained: Mapping[str, str]) -> None:
@@ -49,7 +49,7 @@ def _container(base: str, archives: Path) -> Iterator[str]:
     name = "blueprint-build-node"
     docker.call("rm", "--force", "--volumes", name)
     options = ["--detach", "--name", name, "--network=none", "--label", f"{docker.LABEL}=node"]
-    mount = ["--mount", f"type=bind,source={archives},target=/archives,readonly"]
+    mount = ["--mount", f"type=bind,source={archives},target=/mnt,readonly"]
     command = ["-c", "containerd >/dev/null 2>&1 & exec sleep infinity"]
     docker.call("run", *options, *mount, "--entrypoint=/bin/sh", base, *command)
     try:

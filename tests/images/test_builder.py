@@ -1,0 +1,163 @@
+"""The builder: once for the same inputs, nothing tagged by half, nothing sent twice."""
+
+import json
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from images import builder, docker, exported, node_image, static_image
+from images.catalog import Kind
+from toolchain import programs
+from toolchain.errors import ToolchainError
+
+
+class FakeStore:
+    """Docker's store in memory, and a record of what was built."""
+
+    def __init__(self) -> None:
+        self.tags: set[str] = set()
+        self.built: list[str] = []
+        self.calls: list[tuple[str, ...]] = []
+
+    def build(self, name: str, tag: str, _entry: object) -> None:
+        self.built.append(name)
+        self.tags.add(tag)
+
+    def call(self, *arguments: str, seconds: float = 0) -> str:
+        self.calls.append(arguments)
+        return ""
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeStore]:
+    fake = FakeStore()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(docker, "exists", lambda tag: tag in fake.tags)
+    monkeypatch.setattr(docker, "call", fake.call)
+    monkeypatch.setattr(exported, "keep", lambda *_: None)
+    monkeypatch.setattr(builder, "_BUILDERS", dict.fromkeys(Kind, fake.build))
+    monkeypatch.setattr(builder, "reference", lambda name: f"blueprint/{name}:0123456789abcdef")
+    monkeypatch.setattr(programs, "build", lambda name: Path("/") / name)
+    yield fake
+
+
+def test_an_image_is_built_after_its_bases_and_only_once(store: FakeStore) -> None:
+    assert builder.ensure("gateway") == "blueprint/gateway:0123456789abcdef"
+    builder.ensure("gateway")
+    assert store.built == ["debian", "python", "gateway"]
+
+
+def test_several_builds_share_their_base(store: FakeStore) -> None:
+    tags = builder.ensure_all(["gateway", "catalog", "toolbox"], jobs=3)
+    assert sorted(store.built) == ["catalog", "debian", "gateway", "python", "toolbox"]
+    assert list(tags) == ["gateway", "catalog", "toolbox"]
+
+
+def test_what_an_image_in_the_store_was_made_from_is_not_made_again(store: FakeStore) -> None:
+    store.tags.add("blueprint/gateway:0123456789abcdef")
+    builder.ensure_all(["gateway"])
+    assert store.built == []
+
+
+def test_a_kept_file_spares_the_build_and_that_of_its_bases(store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = exported.archive("registry", "blueprint/registry:0123456789abcdef")
+    file.parent.mkdir(parents=True)
+    file.touch()
+    monkeypatch.setattr(docker, "load", lambda _: store.tags.add("blueprint/registry:0123456789abcdef"))
+    builder.ensure_all(["registry"])
+    assert store.built == []
+
+
+def test_a_failure_is_told_and_ends_the_rest(store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str, _tag: str, _entry: object) -> None:
+        raise docker.failed(name, "Step 2/2 : RUN false")
+
+    monkeypatch.setitem(builder._BUILDERS, Kind.ROOT, fail)
+    with pytest.raises(ToolchainError, match=r"image 'debian' could not be built: Step 2/2 : RUN false"):
+        builder.ensure_all(["gateway", "catalog"], jobs=2)
+    assert store.tags == set()
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, *responses: httpx.Response | httpx.HTTPError) -> None:
+    queue = list(responses)
+
+    def head(url: str, **_: object) -> httpx.Response:
+        assert url == "http://127.0.0.1:5001/v2/gateway/manifests/0123456789abcdef"
+        response = queue.pop(0)
+        if isinstance(response, httpx.HTTPError):
+            raise response
+        return response
+
+    monkeypatch.setattr(httpx, "head", head)
+
+
+def test_what_the_registry_has_is_not_sent_again(store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, httpx.Response(200, headers={"Docker-Content-Digest": "sha256:1"}))
+    assert builder.push("gateway", "127.0.0.1:5001") == "sha256:1"
+    assert store.calls == []
+    assert store.built == []
+
+
+def test_an_image_is_sent_under_its_own_name_and_leaves_no_tag(
+    store: FakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer(monkeypatch, httpx.Response(404), httpx.Response(200, headers={"Docker-Content-Digest": "sha256:1"}))
+    assert builder.push("gateway", "127.0.0.1:5001") == "sha256:1"
+    target = "127.0.0.1:5001/gateway:0123456789abcdef"
+    assert [call[0] for call in store.calls] == ["tag", "push", "rmi"]
+    assert all(target in call for call in store.calls)
+
+
+@pytest.mark.parametrize("problem", [httpx.Response(500), httpx.ConnectError("refused")])
+def test_a_registry_that_does_not_answer_is_an_error_with_a_remedy(
+    store: FakeStore, monkeypatch: pytest.MonkeyPatch, problem: httpx.Response | httpx.HTTPError
+) -> None:
+    answer(monkeypatch, problem)
+    with pytest.raises(ToolchainError) as refused:
+        builder.push("gateway", "127.0.0.1:5001")
+    assert refused.value.value.startswith("registry 127.0.0.1:5001")
+
+
+def test_builds_are_no_more_than_memory_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    monkeypatch.setattr("os.sysconf", lambda name: 4096 if name == "SC_PAGE_SIZE" else 5 * 2**30 // 4096)
+    assert builder.affordable_jobs() == 2
+    monkeypatch.setattr("os.sysconf", lambda name: 1)
+    assert builder.affordable_jobs() == 1
+
+
+def test_the_same_program_gives_the_same_image(tmp_path: Path) -> None:
+    program = tmp_path / "coredns"
+    program.write_bytes(b"\x7fELF")
+    program.chmod(0o755)
+    archives = [tmp_path / "one.tar", tmp_path / "two.tar"]
+    configurations = []
+    for archive in archives:
+        static_image.write(archive, "blueprint/coredns:1", program, 65532, "amd64")
+        program.touch()
+        with tarfile.open(archive) as opened:
+            configurations.append(opened.extractfile("config.json").read())  # type: ignore[union-attr]
+            manifest = json.load(opened.extractfile("manifest.json"))  # type: ignore[arg-type]
+    assert configurations[0] == configurations[1]
+    assert json.loads(configurations[0])["config"]["User"] == "65532:65532"
+    assert manifest == [{"Config": "config.json", "RepoTags": ["blueprint/coredns:1"], "Layers": ["layer.tar"]}]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["coredns", "one.tar", "two.tar"]
+
+
+def test_a_node_that_cannot_be_filled_is_not_tagged_and_leaves_no_container(
+    store: FakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def call(*arguments: str, seconds: float = 0) -> str:
+        store.call(*arguments)
+        if "import" in arguments:
+            raise ToolchainError("no room", "room", "make room")
+        return ""
+
+    monkeypatch.setattr(docker, "call", call)
+    with pytest.raises(ToolchainError, match="no room"):
+        node_image.build("blueprint/node:1", "blueprint/node-base:1", {"blueprint/etcd:1": "registry.k8s.io/etcd:1"})
+    assert "commit" not in [call[0] for call in store.calls]
+    assert store.calls[-1][:2] == ("rm", "--force")

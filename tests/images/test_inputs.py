@@ -1,0 +1,109 @@
+"""An image's hash changes when, and only when, something that decides the image changes."""
+
+from pathlib import Path
+
+import pytest
+
+from images import inputs
+from images.catalog import load
+from toolchain import programs
+from toolchain.errors import ToolchainError
+
+
+@pytest.fixture(autouse=True)
+def program_keys(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    keys: dict[str, str] = {}
+    monkeypatch.setattr(programs, "key", lambda name: keys.get(name, f"key of {name}"))
+    return keys
+
+
+@pytest.fixture
+def recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the recipes that a test may change."""
+    for file in inputs.RECIPES.rglob("*"):
+        if file.is_file():
+            target = tmp_path / file.relative_to(inputs.RECIPES)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(file.read_bytes())
+            target.chmod(file.stat().st_mode & 0o777)
+    monkeypatch.setattr(inputs, "RECIPES", tmp_path)
+    return tmp_path
+
+
+def hashes() -> dict[str, str]:
+    return {name: inputs.input_hash(name) for name in load()}
+
+
+def changed(before: dict[str, str]) -> set[str]:
+    return {name for name, value in hashes().items() if value != before[name]}
+
+
+def test_every_image_has_a_hash_of_its_own_that_stays() -> None:
+    first = hashes()
+    assert len(set(first.values())) == len(first)
+    assert hashes() == first
+
+
+def test_another_recipe_changes_its_image_and_those_made_from_it(recipes: Path) -> None:
+    before = hashes()
+    (recipes / "python" / "Dockerfile").write_text("FROM scratch\n")
+    assert changed(before) == {"python", "gateway", "catalog"}
+
+
+def test_a_file_s_executable_bit_counts_and_its_time_does_not(recipes: Path) -> None:
+    before = hashes()
+    (recipes / "postgres" / "entrypoint").touch()
+    assert changed(before) == set()
+    (recipes / "postgres" / "entrypoint").chmod(0o644)
+    assert changed(before) == {"postgres"}
+
+
+def test_another_program_changes_its_image_and_the_node_that_contains_it(program_keys: dict[str, str]) -> None:
+    before = hashes()
+    program_keys["etcd"] = "another"
+    assert changed(before) == {"etcd", "node"}
+
+
+def test_the_builder_s_format_changes_every_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = hashes()
+    monkeypatch.setattr(inputs, "FORMAT", inputs.FORMAT + 1)
+    assert changed(before) == set(load())
+
+
+def test_a_service_s_sources_count_and_its_tests_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for place in ("kit/blueprint_kit/a.py", "gateway/app/main.py", "catalog/app/main.py", "gateway/app/tests/t.py"):
+        file = tmp_path / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("1")
+    for service in ("gateway", "catalog"):
+        (tmp_path / service / "Dockerfile").write_text("FROM scratch")
+        (tmp_path / service / "requirements.txt").write_text("")
+    monkeypatch.setattr(inputs, "SERVICES", tmp_path)
+    before = hashes()
+    (tmp_path / "gateway/app/tests/t.py").write_text("2")
+    assert changed(before) == set()
+    (tmp_path / "gateway/app/main.py").write_text("2")
+    assert changed(before) == {"gateway"}
+    (tmp_path / "kit/blueprint_kit/a.py").write_text("2")
+    assert changed(before) == {"gateway", "catalog"}
+    places = [place for place, _ in inputs.files("gateway", load()["gateway"])]
+    assert places == [
+        "kit/blueprint_kit/a.py",
+        "gateway/app/main.py",
+        "gateway/Dockerfile",
+        "gateway/requirements.txt",
+    ]
+
+
+def test_a_module_s_version_is_the_one_that_go_mod_locks() -> None:
+    text = "module x\nrequire (\n\tgithub.com/a/b v1.2.3\n\tgithub.com/a/b/v2 v2.0.0 // indirect\n)\n"
+    assert inputs.parse_module_version(text, "github.com/a/b") == "v1.2.3"
+    assert inputs.parse_module_version(text, "github.com/a/b/v2") == "v2.0.0"
+    with pytest.raises(ToolchainError, match=r"go\.mod"):
+        inputs.parse_module_version(text, "github.com/a")
+
+
+def test_a_host_of_another_architecture_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "riscv64")
+    with pytest.raises(ToolchainError, match="riscv64"):
+        inputs.architecture()
