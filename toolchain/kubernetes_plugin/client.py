@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
-from toolchain.kubernetes_plugin.errors import ApiError, Cancelled, Unreachable
+from toolchain.kubernetes_plugin.errors import ApiError, CancelledError, UnreachableError
 from toolchain.kubernetes_plugin.kubeconfig import Access
 
 CONNECTIONS = 32
@@ -52,7 +52,7 @@ class Client:
         """The object or list at the path.
 
         Raises:
-            ApiError: the server refused. Unreachable: it did not answer.
+            ApiError: the server refused. UnreachableError: it did not answer.
         """
         return self._json("GET", path, query)
 
@@ -106,7 +106,7 @@ class Client:
                     raise self._unreachable(error) from error
                 wait = pause
             if self.cancelled.wait(min(wait, _LONGEST_PAUSE) * random.uniform(0.7, 1.3)):  # noqa: S311 - jitter
-                raise Cancelled(f"{method} {path} was cancelled")
+                raise CancelledError(f"{method} {path} was cancelled")
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     def _once(
@@ -124,8 +124,8 @@ class Client:
             raise ApiError(answer.status_code, _status(answer), f"{method} {path}")
         return answer
 
-    def _unreachable(self, error: Exception) -> Unreachable:
-        return Unreachable(
+    def _unreachable(self, error: Exception) -> UnreachableError:
+        return UnreachableError(
             f"the Kubernetes API server at {self.access.server} does not answer: {error}",
             "a resource is made on a cluster that answers",
             "check that the cluster runs and that the kubeconfig is right",

@@ -126,7 +126,7 @@ def identity(inputs: Properties) -> tuple[str, ...] | None:
     The real plugin compares the whole chosen context; the address is what makes two clusters different.
     """
     from toolchain.kubernetes_plugin import kubeconfig  # noqa: PLC0415 - parsing YAML is wanted only here
-    from toolchain.kubernetes_plugin.errors import Unreachable  # noqa: PLC0415
+    from toolchain.kubernetes_plugin.errors import UnreachableError  # noqa: PLC0415
 
     values = plain(inputs)
     if identifier := values.get("clusterIdentifier"):
@@ -136,5 +136,5 @@ def identity(inputs: Properties) -> tuple[str, ...] | None:
     settings = parse(inputs)
     try:
         return ("server", kubeconfig.load(settings.kubeconfig, settings.context, settings.cluster).server)
-    except Unreachable:
+    except UnreachableError:
         return None

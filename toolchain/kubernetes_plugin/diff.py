@@ -44,7 +44,7 @@ class Verdict:
         )
 
 
-def _kind(change: Change, replace: bool) -> provider_pb2.PropertyDiff.Kind:
+def _kind(change: Change, replace: bool) -> Any:
     return _KIND.Kind.Value(f"{change.kind}_REPLACE" if replace else change.kind)
 
 

@@ -34,7 +34,7 @@ class Resource:
         return f"{self.collection(namespace or 'default')}/{segment(name)}"
 
 
-class UnknownKind(PluginError):
+class UnknownKindError(PluginError):
     """The server does not serve the type: a CustomResourceDefinition is missing, or a version is wrong."""
 
     def __init__(self, api_version: str, kind: str) -> None:
@@ -57,13 +57,13 @@ class Discovery:
         """The type's resource; a kind that is not in the cache is looked for again before it is called unknown.
 
         Raises:
-            UnknownKind: the server does not serve it.
+            UnknownKindError: the server does not serve it.
         """
         kinds = self._load(api_version, stale_after=None)
         if kind not in kinds:
             kinds = self._load(api_version, stale_after=_FRESH_SECONDS)
         if kind not in kinds:
-            raise UnknownKind(api_version, kind)
+            raise UnknownKindError(api_version, kind)
         return kinds[kind]
 
     def await_kind(self, api_version: str, kind: str) -> Resource:
@@ -72,7 +72,7 @@ class Discovery:
         while True:
             try:
                 return self.find(api_version, kind)
-            except UnknownKind:
+            except UnknownKindError:
                 if time.monotonic() > deadline or self._client.cancelled.wait(0.25):
                     raise
                 self.forget(api_version)

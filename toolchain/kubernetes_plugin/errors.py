@@ -1,4 +1,4 @@
-"""The plugin's exceptions. `PluginError` is what a user reads; `ApiError` is one answer of the Kubernetes API server."""
+"""The plugin's exceptions. `PluginError` is what a user reads; `ApiError` is one answer of the API server."""
 
 from typing import Any
 
@@ -17,11 +17,11 @@ class PluginError(Exception):
         super().__init__("\n".join(lines))
 
 
-class Unreachable(PluginError):
+class UnreachableError(PluginError):
     """The cluster did not answer, or no usable kubeconfig was given."""
 
 
-class Cancelled(PluginError):
+class CancelledError(PluginError):
     """The engine asked the plugin to stop."""
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 _LABELS = ("metadata.name", "metadata.namespace")
-_POD = [
+_POD = (
     "affinity",
     "automountServiceAccountToken",
     "dnsConfig",
@@ -34,7 +34,7 @@ _POD = [
     "volumes",
     "containers",
     "initContainers",
-]
+)
 _FORCE_NEW: dict[tuple[str, str], tuple[str, ...]] = {
     ("apps", "Deployment"): ("spec.selector",),
     ("apps", "DaemonSet"): ("spec.selector",),

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from toolchain.kubernetes_plugin.errors import Unreachable
+from toolchain.kubernetes_plugin.errors import UnreachableError
 
 EXEC_SECONDS = 60
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -66,7 +66,7 @@ class Access:
         if self.user.get("token"):
             return str(self.user["token"])
         if file := self.user.get("tokenFile"):
-            return (self.base / file).read_text().strip()
+            return (self.base / str(file)).read_text().strip()
         if "exec" in self.user and time.time() > self._token_expires:
             self._token, self._token_expires = run_credential_program(self.user["exec"])
         return self._token
@@ -93,7 +93,7 @@ def run_credential_program(program: dict[str, Any]) -> tuple[str, float]:
         The bearer token and the epoch second at which it is to be fetched again.
 
     Raises:
-        Unreachable: the program is missing, failed, or gave no token.
+        UnreachableError: the program is missing, failed, or gave no token.
     """
     environment = os.environ | {item["name"]: item["value"] for item in program.get("env") or []}
     kind = {"apiVersion": program.get("apiVersion"), "kind": "ExecCredential", "spec": {"interactive": False}}
@@ -111,7 +111,7 @@ def run_credential_program(program: dict[str, Any]) -> tuple[str, float]:
         token = str(status["token"])
     except (OSError, subprocess.SubprocessError, ValueError, KeyError) as error:
         detail = getattr(error, "stderr", "") or error
-        raise Unreachable(
+        raise UnreachableError(
             f"the credential program {command[0]} gave no token: {detail}",
             "a kubeconfig's exec program prints an ExecCredential with a token",
             "run it by hand and correct what it says",
@@ -130,7 +130,7 @@ def load(kubeconfig: str, context: str = "", cluster: str = "") -> Access:
         cluster: the cluster to use in place of the context's.
 
     Raises:
-        Unreachable: nothing usable was found.
+        UnreachableError: nothing usable was found.
     """
     document, base = _document(kubeconfig)
     name = context or document.get("current-context") or ""
@@ -150,7 +150,9 @@ def _document(kubeconfig: str) -> tuple[dict[str, Any], Path]:
     if "\n" not in text and not text.startswith("{"):
         path = Path(text).expanduser()
         if not path.is_file():
-            raise Unreachable(f"kubeconfig {text!r}", "it is a kubeconfig's content or the path of one", "correct it")
+            raise UnreachableError(
+                f"kubeconfig {text!r}", "it is a kubeconfig's content or the path of one", "correct it"
+            )
         text, base = path.read_text(), path.resolve().parent
     return _parse(text), base
 
@@ -162,7 +164,7 @@ def _default_document() -> tuple[dict[str, Any], Path]:
             return _parse(path.read_text()), path.resolve().parent
     if (_SERVICE_ACCOUNT / "token").is_file():
         return _in_cluster(), _SERVICE_ACCOUNT
-    raise Unreachable(
+    raise UnreachableError(
         "no kubeconfig was given or found", "a cluster is named by a kubeconfig", "set the provider's `kubeconfig`"
     )
 
@@ -182,11 +184,11 @@ def _parse(text: str) -> dict[str, Any]:
     try:
         document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe loaders both
     except yaml.YAMLError as error:
-        raise Unreachable(
+        raise UnreachableError(
             f"the kubeconfig is not YAML: {error}", "a kubeconfig is YAML or JSON", "correct it"
         ) from error
     if not isinstance(document, dict):
-        raise Unreachable("the kubeconfig is no mapping", "a kubeconfig is a YAML mapping", "correct it")
+        raise UnreachableError("the kubeconfig is no mapping", "a kubeconfig is a YAML mapping", "correct it")
     return document
 
 
@@ -195,6 +197,6 @@ def _named(document: dict[str, Any], plural: str, singular: str, name: str) -> d
         if entry.get("name") == name:
             return dict(entry.get(singular) or {})
     known = ", ".join(str(entry.get("name")) for entry in document.get(plural) or []) or "none"
-    raise Unreachable(
+    raise UnreachableError(
         f"{singular} {name!r} is not in the kubeconfig", f"it has: {known}", f"choose one of its {plural}"
     )

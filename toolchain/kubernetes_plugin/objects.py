@@ -10,9 +10,9 @@ from toolchain.kubernetes_plugin import metadata, state
 from toolchain.kubernetes_plugin.awaiting import Wait, await_gone, await_ready
 from toolchain.kubernetes_plugin.config import ProviderConfig
 from toolchain.kubernetes_plugin.diff import Verdict, judge
-from toolchain.kubernetes_plugin.discovery import Cluster, UnknownKind
+from toolchain.kubernetes_plugin.discovery import Cluster, UnknownKindError
 from toolchain.kubernetes_plugin.engine import Engine
-from toolchain.kubernetes_plugin.errors import ApiError, AwaitError, PluginError, Unreachable
+from toolchain.kubernetes_plugin.errors import ApiError, AwaitError, PluginError, UnreachableError
 from toolchain.kubernetes_plugin.immutable import force_new
 from toolchain.kubernetes_plugin.values import Properties, has_unknown, keep_secrets, plain, to_kubernetes
 
@@ -21,7 +21,7 @@ _PROPAGATION = ("Background", "Foreground", "Orphan")
 _DEFINITION = "CustomResourceDefinition"
 
 
-class InitFailed(Exception):
+class InitFailedError(Exception):
     """The object exists, but is not ready: the engine is to remember it and to try again."""
 
     def __init__(self, id_: str, outputs: Properties, error: AwaitError) -> None:
@@ -80,7 +80,7 @@ class Objects:
             return inputs["kind"] not in CLUSTER_SCOPED
         try:
             return self.cluster.discovery.find(inputs["apiVersion"], inputs["kind"]).namespaced
-        except UnknownKind:
+        except UnknownKindError:
             return inputs["kind"] not in CLUSTER_SCOPED and not inputs["kind"].startswith("Cluster")
 
     def _default_namespace(self) -> str:
@@ -107,7 +107,7 @@ class Objects:
         return verdict
 
     def _ignore_defaulted_namespace(self, old: Object, new: Object) -> None:
-        """A type's scope may have been unknown when one of the two was checked; a namespace on one side is no change."""
+        """A namespace on one side is no change: the type's scope may have been unknown when that side was checked."""
         if bool(metadata.namespace_of(old)) != bool(metadata.namespace_of(new)) and not has_unknown(new["metadata"]):
             old["metadata"].pop("namespace", None)
             new["metadata"].pop("namespace", None)
@@ -149,7 +149,7 @@ class Objects:
             The resource's id (empty in a preview) and its outputs.
 
         Raises:
-            InitFailed: it was made but is not ready. ApiError, PluginError: it was not made.
+            InitFailedError: it was made but is not ready. ApiError, PluginError: it was not made.
         """
         wanted = to_kubernetes(plain(inputs))
         if preview and (self.cluster is None or has_unknown(wanted)):
@@ -163,9 +163,7 @@ class Objects:
         outputs = self._await(urn, inputs, live, manager, timeout)
         return metadata.identifier(live), outputs
 
-    def update(
-        self, urn: str, inputs: Properties, old_state: Properties, timeout: float, preview: bool, ignored: list[str]
-    ) -> Properties:
+    def update(self, urn: str, inputs: Properties, old_state: Properties, timeout: float, preview: bool) -> Properties:
         """Changes the object and waits until it is ready; returns its outputs. Raises like `create`."""
         wanted = to_kubernetes(plain(inputs))
         if preview and (self.cluster is None or has_unknown(wanted)):
@@ -178,10 +176,10 @@ class Objects:
         return self._await(urn, inputs, live, manager, timeout)
 
     def _previewed(self, inputs: Properties, wanted: Object, manager: str) -> Properties:
-        """The outputs by a dry run. What cannot be tried yet (a namespace or type made in the same update) is passed over."""
+        """The outputs by a dry run. What cannot be tried yet (its namespace is made in the same update) is passed over."""
         try:
             live = self._apply(wanted, manager, dry_run=True, force=True)
-        except UnknownKind:
+        except UnknownKindError:
             return inputs
         except ApiError as error:
             if error.code in (400, 422) and not error.immutable and "dry run" not in error.message:
@@ -200,10 +198,10 @@ class Objects:
             ready = await_ready(live, Wait(cluster, self.cancelled, self.engine.reporter(urn), timeout))
         except AwaitError as error:
             outputs = state.checkpoint(inputs, error.live, manager, live["apiVersion"])
-            raise InitFailed(metadata.identifier(live), outputs, error) from error
+            raise InitFailedError(metadata.identifier(live), outputs, error) from error
         except (ApiError, PluginError) as error:
             outputs = state.checkpoint(inputs, live, manager, live["apiVersion"])
-            raise InitFailed(metadata.identifier(live), outputs, AwaitError(str(error), live, [])) from error
+            raise InitFailedError(metadata.identifier(live), outputs, AwaitError(str(error), live, [])) from error
         if ready["kind"] in (_DEFINITION, "APIService"):
             cluster.discovery.forget()
         return state.checkpoint(inputs, ready, manager, live["apiVersion"])
@@ -214,7 +212,7 @@ class Objects:
         """The outputs and inputs of the object as it is now, None where it is gone.
 
         Raises:
-            Unreachable: the cluster does not answer and the provider is not told to pass over that.
+            UnreachableError: the cluster does not answer and the provider is not told to pass over that.
         """
         if self.cluster is None:
             return self._read_unreachable(inputs, old_state)
@@ -223,7 +221,7 @@ class Objects:
         api_version = str(plain(inputs).get("apiVersion") or api_version)
         try:
             live = self.cluster.get(api_version, kind, namespace, name)
-        except UnknownKind:
+        except UnknownKindError:
             return None
         except ApiError as error:
             if error.not_found:
@@ -255,7 +253,7 @@ class Objects:
             return None
         if self.config.skip_update_unreachable:
             return old_state, inputs
-        raise Unreachable(
+        raise UnreachableError(
             f"the state cannot be read: {self.unreachable}",
             "a refresh needs the cluster",
             "if the cluster is gone for good, run again with PULUMI_K8S_DELETE_UNREACHABLE=true",
@@ -277,7 +275,7 @@ class Objects:
             path = cluster.discovery.find(old["apiVersion"], old["kind"]).path(namespace, name)
             uid = str(cluster.client.get(path)["metadata"]["uid"])
             cluster.client.delete(path, {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": policy})
-        except UnknownKind:
+        except UnknownKindError:
             return
         except ApiError as error:
             if error.not_found:
@@ -291,7 +289,7 @@ class Objects:
 
     def _reached(self) -> Cluster:
         if self.cluster is None:
-            raise Unreachable(
+            raise UnreachableError(
                 f"the cluster cannot be reached: {self.unreachable}",
                 "a resource is made on a cluster that answers",
                 "check the provider's kubeconfig",

@@ -20,7 +20,7 @@ from toolchain.kubernetes_plugin.cluster_access import Connection, connect
 from toolchain.kubernetes_plugin.engine import Engine
 from toolchain.kubernetes_plugin.errors import ApiError, PluginError
 from toolchain.kubernetes_plugin.helm import Releases
-from toolchain.kubernetes_plugin.objects import InitFailed, Objects
+from toolchain.kubernetes_plugin.objects import InitFailedError, Objects
 from toolchain.kubernetes_plugin.values import decode, encode, plain
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
@@ -149,8 +149,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[misc
             if _is_release(request.urn):
                 outputs = self.releases.update(request.urn, news, request.timeout, request.preview)
             else:
-                ignored = list(request.ignoreChanges)
-                outputs = self.objects.update(request.urn, news, olds, request.timeout, request.preview, ignored)
+                outputs = self.objects.update(request.urn, news, olds, request.timeout, request.preview)
             return provider_pb2.UpdateResponse(properties=encode(outputs))
 
         return guarded(context, answer)
@@ -216,7 +215,7 @@ def guarded(context: grpc.ServicerContext, answer: Callable[[], _Answer]) -> _An
     """The answer; an exception becomes a status with a message for the user."""
     try:
         return answer()
-    except InitFailed as failure:
+    except InitFailedError as failure:
         _abort(context, str(failure), failure)
     except (PluginError, ApiError, ValueError) as error:
         _abort(context, str(error))
@@ -226,7 +225,7 @@ def guarded(context: grpc.ServicerContext, answer: Callable[[], _Answer]) -> _An
     raise AssertionError("unreachable: abort raises")
 
 
-def _abort(context: grpc.ServicerContext, message: str, failure: InitFailed | None = None) -> None:
+def _abort(context: grpc.ServicerContext, message: str, failure: InitFailedError | None = None) -> None:
     """Ends the call with status Unknown, as Go's errors do; a half-made resource travels in the details."""
     if failure is not None:
         detail = provider_pb2.ErrorResourceInitFailed(

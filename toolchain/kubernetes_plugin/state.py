@@ -11,7 +11,7 @@ INITIAL_VERSION = "__initialApiVersion"
 FIELD_MANAGER = "__fieldManager"
 IMPORTED = "__imported"
 _BOOKKEEPING = (INPUTS, INITIAL_VERSION, FIELD_MANAGER, IMPORTED)
-_SERVER_METADATA = [
+_SERVER_METADATA = (
     "creationTimestamp",
     "deletionGracePeriodSeconds",
     "deletionTimestamp",
@@ -20,7 +20,7 @@ _SERVER_METADATA = [
     "resourceVersion",
     "selfLink",
     "uid",
-]
+)
 _SERVER_ANNOTATIONS = ("deployment.kubernetes.io/revision", "kubectl.kubernetes.io/last-applied-configuration")
 _LIST_KEYS = ("name", "key", "mountPath", "containerPort", "port", "ip", "topologyKey", "type")
 _SUFFIXES = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
@@ -31,7 +31,7 @@ Object = dict[str, Any]
 
 def checkpoint(inputs: Properties, live: Object, manager: str, initial_version: str) -> Properties:
     """The outputs to remember: the live object, secret where the inputs are, and all data of a Secret."""
-    outputs = keep_secrets(to_pulumi(live), inputs)
+    outputs: Properties = keep_secrets(to_pulumi(live), inputs)
     if live.get("apiVersion") == "v1" and live.get("kind") == "Secret":
         for key in ("data", "stringData"):
             if key in outputs and not isinstance(outputs[key], Secret):

@@ -1,11 +1,12 @@
-"""Property values on the wire. Owns the translation between protobuf Structs and plain Python with secrets and unknowns.
+"""Property values on the wire. Owns the translation between protobuf Structs and Python with secrets and unknowns.
 
 A decoded value is a JSON value in which `Secret` wraps what must stay encrypted and `UNKNOWN` stands for what a preview
 cannot know. Signatures are those of Pulumi's SDK (`sdk/go/common/resource/sig`).
 """
 
+import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,15 @@ class Secret:
 
 @dataclass(frozen=True)
 class Asset:
-    """A file or text that a program passes as a value; `text` is its content."""
+    """A file or text that a program passes as a value.
 
-    text: str
+    Attributes:
+        digest: the content's SHA-256, by which two assets are compared.
+        text: the content; empty in what the engine remembers, for it keeps only the digest.
+    """
+
     digest: str
+    text: str = field(default="", compare=False)
 
 
 def decode(struct: struct_pb2.Struct) -> Properties:
@@ -79,18 +85,19 @@ def _decode_signed(fields: Properties) -> Value:
         known = fields.get("value", UNKNOWN)
         return Secret(known) if fields.get("secret") else known
     if signature == ASSET:
-        return Asset(_asset_text(fields), str(fields.get("hash", "")))
+        return _asset(fields)
     if signature == RESOURCE:
         return fields.get("id", UNKNOWN)
     raise ValueError(f"a value with signature {signature} (an archive?) has no meaning to Kubernetes")
 
 
-def _asset_text(fields: Properties) -> str:
-    if "text" in fields:
-        return str(fields["text"])
-    if "path" in fields:
-        return Path(fields["path"]).read_text()
-    raise ValueError("an asset must be a file or a text; remote assets are not supported by the stand-in")
+def _asset(fields: Properties) -> Asset:
+    text = str(fields.get("text") or "")
+    if path := fields.get("path"):
+        text = Path(path).read_text()
+    elif fields.get("uri"):
+        raise ValueError(f"the asset {fields['uri']} is remote; the stand-in takes files and texts")
+    return Asset(str(fields.get("hash") or hashlib.sha256(text.encode()).hexdigest()), text)
 
 
 def encode(properties: Properties) -> struct_pb2.Struct:

@@ -21,7 +21,7 @@ _REFUSED = {
     "keyring": "the stand-in does not verify signatures",
 }
 _SUPPORTED = frozenset(
-    [
+    {
         "atomic",
         "chart",
         "cleanupOnFail",
@@ -53,7 +53,7 @@ _SUPPORTED = frozenset(
         "waitForJobs",
         "checksum",
         "status",
-    ]
+    }
 )
 _REPOSITORY = {"repo": "--repo", "username": "--username", "password": "--password", "caFile": "--ca-file"}
 _REPOSITORY |= {"certFile": "--cert-file", "keyFile": "--key-file"}
@@ -152,6 +152,8 @@ def command(action: str, inputs: Properties, values_file: Path, custom_timeout: 
         line += ["--description", str(given["description"])]
     if action == "upgrade":
         line += ["--history-max", str(given.get("maxHistory") or 0)]
+        if not given.get("reuseValues") and not given.get("resetValues"):
+            line.append("--reset-values")  # else helm takes the last revision's values when the program gives none
     if not given.get("skipAwait"):
         line += ["--wait=legacy"] + (["--wait-for-jobs"] if given.get("waitForJobs") else [])
     return [*line, "--timeout", f"{seconds(inputs, custom_timeout)}s", "--output", "json"]

@@ -16,10 +16,10 @@ from toolchain.kubernetes_plugin.diagnostics import Doctor
 from toolchain.kubernetes_plugin.diff import Verdict, judge
 from toolchain.kubernetes_plugin.discovery import Cluster
 from toolchain.kubernetes_plugin.engine import Engine
-from toolchain.kubernetes_plugin.errors import ApiError, AwaitError, PluginError, Unreachable
+from toolchain.kubernetes_plugin.errors import ApiError, AwaitError, PluginError, UnreachableError
 from toolchain.kubernetes_plugin.helm import arguments
 from toolchain.kubernetes_plugin.helm.program import QUERY_SECONDS, Helm, HelmError
-from toolchain.kubernetes_plugin.objects import InitFailed
+from toolchain.kubernetes_plugin.objects import InitFailedError
 from toolchain.kubernetes_plugin.state import INPUTS
 from toolchain.kubernetes_plugin.values import Properties, Secret, has_unknown, keep_secrets, plain
 
@@ -50,6 +50,8 @@ class Releases:
             )
         if not inputs.get("skipAwait"):
             inputs.setdefault("timeout", arguments.DEFAULT_SECONDS)
+        if inputs.pop("valueYamlFiles", None):
+            inputs["values"] = keep_secrets(arguments.merged_values(new), new.get("values") or {})
         if not has_unknown(inputs) and (digest := arguments.checksum(inputs)):
             inputs["checksum"] = digest
         return inputs
@@ -67,7 +69,7 @@ class Releases:
         """Installs. What an interrupted or failed first install left behind is removed before.
 
         Raises:
-            InitFailed: the release exists but failed. PluginError: it was not made.
+            InitFailedError: the release exists but failed. PluginError: it was not made.
         """
         if preview:
             return "", self._previewed(inputs)
@@ -110,7 +112,6 @@ class Releases:
             known["chart"] = self._attributes(helm, known).get("chart", "")
         elif self._values_drifted(helm, known):
             known["values"] = helm.query(["get", "values", name, "--namespace", known["namespace"]]) or {}
-            known.pop("valueYamlFiles", None)
             known["checksum"] = "drifted"
         known = keep_secrets(known, inputs)
         return self._outputs(helm, known), known
@@ -161,14 +162,14 @@ class Releases:
         return outputs
 
     def _failed(self, helm: Helm, inputs: Properties, error: HelmError) -> None:
-        """Raises InitFailed where the release exists, so that the next update mends it; else helm's own error."""
+        """Raises InitFailedError where the release exists, so that the next update mends it; else helm's own error."""
         given = plain(inputs)
         if not self._history(helm, given):
             raise error
         id_ = f"{given['namespace']}/{given['name']}"
         reasons = self._explain(helm, given)
         failure = AwaitError(f"Helm release {id_} failed: {error}", {}, reasons)
-        raise InitFailed(id_, self._outputs(helm, inputs), failure) from error
+        raise InitFailedError(id_, self._outputs(helm, inputs), failure) from error
 
     def _mend(self, helm: Helm, given: Properties, history: list[dict[str, Any]]) -> None:
         """Brings a release with an unfinished operation into a state from which it can be upgraded or installed."""
@@ -229,7 +230,7 @@ class Releases:
 
     def _helm(self) -> Helm:
         if self.cluster is None:
-            raise Unreachable(
+            raise UnreachableError(
                 f"the cluster cannot be reached: {self.unreachable}",
                 "a release is installed on a cluster that answers",
                 "check the provider's kubeconfig",

@@ -172,6 +172,10 @@ class World:
         """Whether the cluster has the object."""
         return bool(self.kubectl("get", kind, name, "--ignore-not-found", "-o", "name").strip())
 
+    def state(self) -> str:
+        """The stack's state as it lies on the disk."""
+        return (self.folder / "state/.pulumi/stacks/conformance/test.json").read_text()
+
     def meta(self, name: str | None = None, **more: Any) -> dict[str, Any]:
         """Metadata in the test's namespace."""
         return {"namespace": self.namespace, **({"name": name} if name else {}), **more}

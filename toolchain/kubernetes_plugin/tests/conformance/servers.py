@@ -1,4 +1,4 @@
-"""etcd, kube-apiserver and kube-controller-manager on loopback: a control plane without nodes, for the conformance suite."""
+"""etcd, kube-apiserver and kube-controller-manager on loopback: a control plane without nodes."""
 
 import json
 import os
@@ -58,7 +58,8 @@ def _keys(folder: Path) -> Path:
 def _etcd(folder: Path, client: int, peer: int) -> list[str]:
     url, peers = f"http://127.0.0.1:{client}", f"http://127.0.0.1:{peer}"
     return [
-        program("etcd"), "--data-dir", str(folder / "etcd"), "--listen-client-urls", url, "--advertise-client-urls", url,
+        program("etcd"), "--data-dir", str(folder / "etcd"), "--listen-client-urls", url,
+        "--advertise-client-urls", url,
         "--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers, "--initial-cluster", f"default={peers}",
         "--unsafe-no-fsync", "--log-level", "error",
     ]  # fmt: skip
@@ -72,14 +73,16 @@ def _api_server(folder: Path, etcd: int, port: int, key: Path) -> list[str]:
         "--bind-address", "127.0.0.1", "--advertise-address", "127.0.0.1", "--cert-dir", str(folder / "certificates"),
         "--service-account-issuer", "https://conformance", "--service-account-key-file", str(key),
         "--service-account-signing-key-file", str(key), "--token-auth-file", str(tokens),
-        "--authorization-mode", "RBAC", "--service-cluster-ip-range", "10.0.0.0/16", "--endpoint-reconciler-type", "none",
+        "--authorization-mode", "RBAC", "--service-cluster-ip-range", "10.0.0.0/16",
+        "--endpoint-reconciler-type", "none",
         "--disable-admission-plugins", "ServiceAccount", "--watch-cache=true", "--v", "0",
     ]  # fmt: skip
 
 
 def _controllers(kubeconfig: Path, key: Path) -> list[str]:
     return [
-        program("kube-controller-manager"), "--kubeconfig", str(kubeconfig), "--secure-port", "0", "--leader-elect=false",
+        program("kube-controller-manager"), "--kubeconfig", str(kubeconfig), "--secure-port", "0",
+        "--leader-elect=false",
         "--service-account-private-key-file", str(key), "--use-service-account-credentials=false", "--v", "0",
     ]  # fmt: skip
 

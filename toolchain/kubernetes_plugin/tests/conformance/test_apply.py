@@ -1,5 +1,6 @@
 """Field ownership and immutable fields."""
 
+import json
 from typing import Any
 
 import pulumi
@@ -10,6 +11,12 @@ from toolchain.kubernetes_plugin.tests.conformance.conftest import Program, Worl
 from toolchain.kubernetes_plugin.tests.conformance.test_objects import config_map
 
 LABELS = {"app": "a"}
+
+
+def owned_by_another(world: World) -> str:
+    """The test's ConfigMap as somebody else applies it."""
+    metadata = {"name": "one", "namespace": world.namespace}
+    return json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"a": "9"}})
 
 
 def workload(world: World, kind: str, replicas: int = 0, **spec: Any) -> Program:
@@ -28,8 +35,15 @@ def workload(world: World, kind: str, replicas: int = 0, **spec: Any) -> Program
 def test_conflict_names_manager_field_and_remedy(world: World) -> None:
     world.settings["enable_config_map_mutable"] = True
     world.up(config_map(world, {"a": "1"}))
-    manifest = f'{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"one","namespace":"{world.namespace}"}},"data":{{"a":"9"}}}}'
-    world.kubectl("apply", "--server-side", "--force-conflicts", "--field-manager=somebody", "-f", "-", text=manifest)
+    world.kubectl(
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "--field-manager=somebody",
+        "-f",
+        "-",
+        text=owned_by_another(world),
+    )
     message = world.fails(config_map(world, {"a": "2"}))
     assert "somebody" in message
     assert ".data.a" in message
@@ -39,8 +53,15 @@ def test_conflict_names_manager_field_and_remedy(world: World) -> None:
 def test_patch_force_takes_a_field_over(world: World) -> None:
     world.settings["enable_config_map_mutable"] = True
     world.up(config_map(world, {"a": "1"}))
-    manifest = f'{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"one","namespace":"{world.namespace}"}},"data":{{"a":"9"}}}}'
-    world.kubectl("apply", "--server-side", "--force-conflicts", "--field-manager=somebody", "-f", "-", text=manifest)
+    world.kubectl(
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "--field-manager=somebody",
+        "-f",
+        "-",
+        text=owned_by_another(world),
+    )
 
     def program() -> None:
         metadata = world.meta("one", annotations={"pulumi.com/patchForce": "true"})

@@ -1,5 +1,6 @@
 """Readiness. Without a kubelet the tests play it, by writing statuses; cases that need one are marked."""
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -52,18 +53,8 @@ def test_pod_is_awaited_until_ready(world: World) -> None:
 
 def test_pod_that_is_not_ready_in_time_fails_with_reason_and_stays_in_the_state(world: World) -> None:
     waiting = {"reason": "ImagePullBackOff", "message": "no such image"}
-    status = {
-        "containerStatuses": [
-            {
-                "name": "c",
-                "image": "image",
-                "imageID": "",
-                "ready": False,
-                "restartCount": 0,
-                "state": {"waiting": waiting},
-            }
-        ]
-    }
+    container = {"name": "c", "image": "image", "imageID": "", "ready": False, "restartCount": 0}
+    status = {"containerStatuses": [{**container, "state": {"waiting": waiting}}]}
     actor = later(lambda: world.patch_status("pod", "p", status), lambda: world.exists("pod", "p"))
     message = world.fails(pod(world, seconds=4))
     actor.join(5)
@@ -168,7 +159,10 @@ def claim(world: World, storage_class: str) -> None:
 
 def test_claim_of_a_late_binding_class_is_ready(world: World) -> None:
     name = f"{world.namespace}-late"
-    manifest = f'{{"apiVersion":"storage.k8s.io/v1","kind":"StorageClass","metadata":{{"name":"{name}"}},"provisioner":"example.com/none","volumeBindingMode":"WaitForFirstConsumer"}}'
+    late = {"provisioner": "example.com/none", "volumeBindingMode": "WaitForFirstConsumer"}
+    manifest = json.dumps(
+        {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": name}, **late}
+    )
     world.kubectl("apply", "-f", "-", text=manifest)
     world.up(lambda: claim(world, name))
     world.stack.destroy(color="never")
