@@ -6,15 +6,14 @@ before, so an interrupted build leaves nothing that would be taken for the image
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
-
 from images import docker, exported, node_image, static_image
-from images.catalog import Entry, Kind, entry, in_order, load
+from images.catalog import Entry, Kind, entry
 from images.inputs import architecture, context, dockerfile, input_hash, scratch
+from images.registry import Registry
 from toolchain import debian_packages, programs
 from toolchain.errors import ToolchainError
 from toolchain.locking import locked
@@ -25,12 +24,6 @@ __all__ = ["ensure", "ensure_all", "input_hash", "push", "reference"]
 
 DEBIAN = "trixie"
 GIBIBYTES_A_BUILD = 2.0
-REGISTRY_SECONDS = 30
-PUSH_SECONDS = 600
-_MANIFESTS = (
-    "application/vnd.docker.distribution.manifest.v2+json",
-    "application/vnd.oci.image.manifest.v1+json",
-)
 
 
 def reference(name: str) -> str:
@@ -60,12 +53,13 @@ def ensure(name: str) -> str:
             programs.build(program)
         with step(f"image {name}"):
             _BUILDERS[entry(name).kind](name, tag, entry(name))
-        exported.keep(name, tag)
     return tag
 
 
 def ensure_all(names: Iterable[str], jobs: int | None = None) -> dict[str, str]:
     """Makes the images and all that they need, several at a time. Returns name → tag for the given names.
+
+    Afterwards each is kept in the user's cache, from where `ensure` and `push` take it.
 
     Args:
         names: images of the catalog.
@@ -75,17 +69,35 @@ def ensure_all(names: Iterable[str], jobs: int | None = None) -> dict[str, str]:
         ToolchainError: of the first build that failed; the others that had begun are ended first.
     """
     wanted = list(names)
-    absent = [name for name in in_order(wanted, load()) if not docker.exists(reference(name))]
-    order = [name for name in absent if name in _still_needed(wanted, set(absent))]
     with ThreadPoolExecutor(max_workers=jobs or affordable_jobs()) as pool:
-        futures: dict[str, Future[str]] = {name: pool.submit(ensure, name) for name in order}
+        futures = [pool.submit(archive if name in wanted else ensure, name) for name in missing(wanted)]
         try:
-            for future in futures.values():
+            for future in futures:
                 future.result()
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
     return {name: reference(name) for name in wanted}
+
+
+def missing(wanted: Collection[str]) -> list[str]:
+    """What must be made so that each wanted image is kept: each after what it is made from. Asks Docker what it has."""
+    found: dict[str, None] = {}
+
+    def visit(name: str) -> None:
+        tag = reference(name)
+        if exported.kept(name, tag):
+            return
+        if not docker.exists(tag):
+            for needed in entry(name).needs():
+                visit(needed)
+        elif name not in wanted:
+            return
+        found[name] = None
+
+    for name in wanted:
+        visit(name)
+    return list(found)
 
 
 def affordable_jobs() -> int:
@@ -107,58 +119,23 @@ def push(name: str, registry: str) -> str:
     Raises:
         ToolchainError: the image cannot be made, or the registry does not take it.
     """
+    to, version = Registry(registry), input_hash(name)
+    return to.digest(name, version) or to.push(name, version, archive(name))
+
+
+def archive(name: str) -> Path:
+    """The image as a file that `docker load` takes, in the user's cache; made where it is missing.
+
+    Raises:
+        ToolchainError: the image cannot be made, or the disk is full.
+    """
     tag = reference(name)
-    repository, _, version = tag.partition(":")
-    there = _digest(registry, name, version)
-    if there:
-        return there
-    ensure(name)
-    target = f"{registry}/{name}:{version}"
-    docker.call("tag", tag, target)
-    try:
-        docker.call("push", "--quiet", target, seconds=PUSH_SECONDS)
-    finally:
-        docker.call("rmi", "--no-prune", target)
-    pushed = _digest(registry, name, version)
-    if pushed is None:
-        raise _registry_error(registry, f"it took {repository} and does not know it")
-    return pushed
-
-
-def _still_needed(wanted: Iterable[str], absent: set[str]) -> set[str]:
-    """Of the absent images those that must be made: what only a kept archive's makers need is left out."""
-    needed: set[str] = set()
-    waiting = [name for name in wanted if name in absent]
-    while waiting:
-        name = waiting.pop()
-        needed.add(name)
-        if not exported.kept(name, reference(name)):
-            waiting += [other for other in entry(name).needs() if other in absent - needed]
-    return needed
-
-
-def _digest(registry: str, name: str, version: str) -> str | None:
-    """The manifest's digest in the registry, or None where it has none."""
-    try:
-        answer = httpx.head(
-            f"http://{registry}/v2/{name}/manifests/{version}",
-            headers={"Accept": ", ".join(_MANIFESTS)},
-            timeout=REGISTRY_SECONDS,
-            trust_env=False,
-        )
-    except httpx.HTTPError as error:
-        raise _registry_error(registry, str(error)) from None
-    if answer.status_code not in (200, 404):
-        raise _registry_error(registry, f"HTTP status {answer.status_code}")
-    return answer.headers.get("Docker-Content-Digest") if answer.status_code == 200 else None
-
-
-def _registry_error(registry: str, problem: str) -> ToolchainError:
-    return ToolchainError(
-        f"registry {registry}: {problem}",
-        "the stack's registry answers and takes images",
-        "run `make up`, which mends the registry",
-    )
+    if not exported.kept(name, tag):
+        ensure(name)
+        with locked(f"kept-{name}"):
+            if not exported.kept(name, tag):
+                exported.keep(name, tag)
+    return exported.file(name, tag)
 
 
 def _build_root(name: str, tag: str, _found: Entry) -> None:

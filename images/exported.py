@@ -1,10 +1,5 @@
-"""Images kept as files in the user's cache, so that a host whose Docker storage is lost builds nothing again.
+"""Images kept as files in the user's cache: what a registry is filled from, and what outlives Docker's storage."""
 
-Only what takes long to make or is needed before there is a registry is kept: the bases are left out, since the images
-made from them hold them.
-"""
-
-import shutil
 from pathlib import Path
 
 from images import docker
@@ -12,18 +7,16 @@ from toolchain import paths
 from toolchain.progress import step
 
 SAVE_SECONDS = 300
-KEPT = frozenset({"node", "registry", "cilium-agent", "postgres", "toolbox", "python"})
-ROOM = 10 * 2**30  # bytes that stay free on the cache's disk
 
 
-def archive(name: str, tag: str) -> Path:
+def file(name: str, tag: str) -> Path:
     """Where the image of this tag is kept."""
     return paths.cache() / "images" / f"{name}-{tag.rpartition(':')[2]}.tar"
 
 
 def kept(name: str, tag: str) -> bool:
-    """Whether a file of the image is there."""
-    return archive(name, tag).exists()
+    """Whether the image's file is there."""
+    return file(name, tag).exists()
 
 
 def restore(name: str, tag: str) -> bool:
@@ -31,23 +24,24 @@ def restore(name: str, tag: str) -> bool:
     if not kept(name, tag):
         return False
     with step(f"image {name} from the cache"):
-        docker.load(archive(name, tag))
+        docker.load(file(name, tag))
     return docker.exists(tag)
 
 
 def keep(name: str, tag: str) -> None:
-    """Keeps the image as a file, in place of older ones of its name, where the disk has room for it."""
-    if name not in KEPT:
-        return
-    file = archive(name, tag)
-    file.parent.mkdir(exist_ok=True)
-    if shutil.disk_usage(file.parent).free < ROOM:
-        return
-    half = file.with_suffix(".half")
+    """Writes the image's file, whole or not at all, in place of older ones of its name.
+
+    Raises:
+        ToolchainError: Docker has no such image, or the disk is full.
+    """
+    target = file(name, tag)
+    target.parent.mkdir(exist_ok=True)
+    half = target.with_suffix(".half")
     try:
         docker.call("save", "--output", str(half), tag, seconds=SAVE_SECONDS)
-        for older in file.parent.glob(f"{name}-{'[0-9a-f]' * 16}.tar"):
-            older.unlink()
-        half.rename(file)
+        half.rename(target)
     finally:
         half.unlink(missing_ok=True)
+    for other in target.parent.glob(f"{name}-{'[0-9a-f]' * 16}.tar"):
+        if other != target:
+            other.unlink()

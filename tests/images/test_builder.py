@@ -5,7 +5,6 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from images import builder, docker, exported, node_image, static_image
@@ -28,6 +27,8 @@ class FakeStore:
 
     def call(self, *arguments: str, seconds: float = 0) -> str:
         self.calls.append(arguments)
+        if arguments[:2] == ("save", "--output"):
+            Path(arguments[2]).write_text(arguments[3])
         return ""
 
 
@@ -37,7 +38,6 @@ def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeStore
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(docker, "exists", lambda tag: tag in fake.tags)
     monkeypatch.setattr(docker, "call", fake.call)
-    monkeypatch.setattr(exported, "keep", lambda *_: None)
     monkeypatch.setattr(builder, "_BUILDERS", dict.fromkeys(Kind, fake.build))
     monkeypatch.setattr(builder, "reference", lambda name: f"blueprint/{name}:0123456789abcdef")
     monkeypatch.setattr(programs, "build", lambda name: Path("/") / name)
@@ -63,12 +63,35 @@ def test_what_an_image_in_the_store_was_made_from_is_not_made_again(store: FakeS
 
 
 def test_a_kept_file_spares_the_build_and_that_of_its_bases(store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = exported.archive("registry", "blueprint/registry:0123456789abcdef")
-    file.parent.mkdir(parents=True)
-    file.touch()
+    builder.ensure_all(["registry"])
+    store.tags.clear()
+    store.built.clear()
     monkeypatch.setattr(docker, "load", lambda _: store.tags.add("blueprint/registry:0123456789abcdef"))
     builder.ensure_all(["registry"])
+    assert builder.ensure("registry") in store.tags
     assert store.built == []
+
+
+def test_an_older_file_of_an_image_makes_room_for_the_newer(store: FakeStore) -> None:
+    older = exported.file("toolbox", "blueprint/toolbox:aaaaaaaaaaaaaaaa")
+    other = exported.file("toolbox-two", "blueprint/toolbox-two:aaaaaaaaaaaaaaaa")
+    older.parent.mkdir(parents=True)
+    for file in (older, other):
+        file.touch()
+    newer = builder.archive("toolbox")
+    assert (older.exists(), other.exists(), newer.exists()) == (False, True, True)
+
+
+def test_a_file_that_could_not_be_written_leaves_nothing(store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: str, seconds: float = 0) -> str:
+        Path(arguments[2]).touch()
+        raise ToolchainError("disk full", "room", "make room")
+
+    monkeypatch.setattr(docker, "call", full)
+    with pytest.raises(ToolchainError, match="disk full"):
+        builder.archive("toolbox")
+    folder = exported.file("toolbox", "blueprint/toolbox:0123456789abcdef").parent
+    assert list(folder.iterdir()) == []
 
 
 def test_a_failure_is_told_and_ends_the_rest(store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,46 +102,6 @@ def test_a_failure_is_told_and_ends_the_rest(store: FakeStore, monkeypatch: pyte
     with pytest.raises(ToolchainError, match=r"image 'debian' could not be built: Step 2/2 : RUN false"):
         builder.ensure_all(["gateway", "catalog"], jobs=2)
     assert store.tags == set()
-
-
-def answer(monkeypatch: pytest.MonkeyPatch, *responses: httpx.Response | httpx.HTTPError) -> None:
-    queue = list(responses)
-
-    def head(url: str, **_: object) -> httpx.Response:
-        assert url == "http://127.0.0.1:5001/v2/gateway/manifests/0123456789abcdef"
-        response = queue.pop(0)
-        if isinstance(response, httpx.HTTPError):
-            raise response
-        return response
-
-    monkeypatch.setattr(httpx, "head", head)
-
-
-def test_what_the_registry_has_is_not_sent_again(store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    answer(monkeypatch, httpx.Response(200, headers={"Docker-Content-Digest": "sha256:1"}))
-    assert builder.push("gateway", "127.0.0.1:5001") == "sha256:1"
-    assert store.calls == []
-    assert store.built == []
-
-
-def test_an_image_is_sent_under_its_own_name_and_leaves_no_tag(
-    store: FakeStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    answer(monkeypatch, httpx.Response(404), httpx.Response(200, headers={"Docker-Content-Digest": "sha256:1"}))
-    assert builder.push("gateway", "127.0.0.1:5001") == "sha256:1"
-    target = "127.0.0.1:5001/gateway:0123456789abcdef"
-    assert [call[0] for call in store.calls] == ["tag", "push", "rmi"]
-    assert all(target in call for call in store.calls)
-
-
-@pytest.mark.parametrize("problem", [httpx.Response(500), httpx.ConnectError("refused")])
-def test_a_registry_that_does_not_answer_is_an_error_with_a_remedy(
-    store: FakeStore, monkeypatch: pytest.MonkeyPatch, problem: httpx.Response | httpx.HTTPError
-) -> None:
-    answer(monkeypatch, problem)
-    with pytest.raises(ToolchainError) as refused:
-        builder.push("gateway", "127.0.0.1:5001")
-    assert refused.value.value.startswith("registry 127.0.0.1:5001")
 
 
 def test_builds_are_no_more_than_memory_allows(monkeypatch: pytest.MonkeyPatch) -> None:
