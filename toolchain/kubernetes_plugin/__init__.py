@@ -1,6 +1,6 @@
 """A stand-in for Pulumi's `pulumi-resource-kubernetes`, for hosts where that cannot be downloaded.
 
-Owns the types `kubernetes:<group/version>:<Kind>` and `kubernetes:helm.sh/v3:Release`; README.md says what is supported.
+Owns `kubernetes:<group/version>:<Kind>` and `kubernetes:helm.sh/v3:Release`; README.md says what they support.
 """
 
 import shlex

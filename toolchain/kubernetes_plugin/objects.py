@@ -176,7 +176,7 @@ class Objects:
         return self._await(urn, inputs, live, manager, timeout)
 
     def _previewed(self, inputs: Properties, wanted: Object, manager: str) -> Properties:
-        """The outputs by a dry run. What cannot be tried yet (its namespace is made in the same update) is passed over."""
+        """The outputs by a dry run. What cannot be tried yet (its namespace may not exist) is passed over."""
         try:
             live = self._apply(wanted, manager, dry_run=True, force=True)
         except UnknownKindError:

@@ -176,7 +176,7 @@ class World:
         """The stack's state as it lies on the disk."""
         return (self.folder / "state/.pulumi/stacks/conformance/test.json").read_text()
 
-    def meta(self, name: str | None = None, **more: Any) -> dict[str, Any]:
+    def meta(self, name: str | None = None, **more: Any) -> Any:
         """Metadata in the test's namespace."""
         return {"namespace": self.namespace, **({"name": name} if name else {}), **more}
 

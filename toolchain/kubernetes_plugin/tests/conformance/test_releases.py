@@ -152,6 +152,9 @@ def test_unsupported_input_is_refused(world: World, chart: Path) -> None:
 
 
 def test_secret_values_are_encrypted_in_the_state(world: World, chart: Path) -> None:
-    world.up(lambda: release(world, chart, values={"greeting": pulumi.Output.secret("hunter2")})())
+    def program() -> None:
+        release(world, chart, values={"greeting": pulumi.Output.secret("hunter2")})()
+
+    world.up(program)
     assert greeting(world) == "hunter2"
     assert "hunter2" not in world.state()
