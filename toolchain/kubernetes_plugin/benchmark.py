@@ -1,6 +1,6 @@
 """How long 200 ConfigMaps take: this plugin, kubectl, and the engine alone.
 
-`python -m toolchain.kubernetes_plugin.benchmark KUBECONFIG` prints seconds and ratios. It makes and removes a namespace.
+`python -m toolchain.kubernetes_plugin.benchmark KUBECONFIG` prints seconds and ratios. It leaves nothing behind.
 """
 
 import json
@@ -100,7 +100,7 @@ def main() -> None:
         finally:
             _kubectl(kubeconfig, "delete", "namespace", namespace, "--wait=false")
     for title, seconds in (("kubectl apply --server-side", apply), ("pulumi up", plugin), ("engine alone", engine)):
-        sys.stdout.write(f"{title:28} {seconds:6.2f} s  {seconds / apply:5.2f} × kubectl\n")
+        sys.stdout.write(f"{title:28} {seconds:6.2f} s  {seconds / apply:6.2f} times kubectl\n")
 
 
 if __name__ == "__main__":

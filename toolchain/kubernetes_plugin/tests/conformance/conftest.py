@@ -152,9 +152,11 @@ class World:
         result = self.stack.preview(on_output=self.messages.append, color="never", **options)
         return {str(getattr(key, "value", key)): count for key, count in result.change_summary.items()}
 
-    def changes(self, result: automation.UpResult) -> dict[str, int]:
+    def changes(self, result: automation.UpResult | automation.RefreshResult) -> dict[str, int]:
         """The update's operations on resources: operation → count."""
-        return dict(result.summary.resource_changes or {})
+        return {
+            str(getattr(key, "value", key)): count for key, count in (result.summary.resource_changes or {}).items()
+        }
 
     def kubectl(self, *arguments: str, text: str | None = None, check: bool = True) -> str:
         """What kubectl prints."""

@@ -83,8 +83,8 @@ def test_field_manager_is_the_annotation_s(world: World) -> None:
 
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet"])
 def test_selector_change_replaces(world: World, kind: str) -> None:
-    extra = {"service_name": "w"} if kind == "StatefulSet" else {}
-    drop = {"replicas": None} if kind == "DaemonSet" else {}
+    extra: Any = {"service_name": "w"} if kind == "StatefulSet" else {}
+    drop: Any = {"replicas": None} if kind == "DaemonSet" else {}
     first = world.up(workload(world, kind, **extra, **drop)).outputs["uid"].value
     selector = {"match_labels": {"v": "1"}}
     second = world.up(workload(world, kind, selector=selector, **extra, **drop)).outputs["uid"].value
@@ -110,7 +110,7 @@ def test_volume_claim_templates_change_replaces(world: World) -> None:
 def test_role_reference_change_replaces(world: World) -> None:
     def binding(role: str) -> Program:
         def program() -> None:
-            reference = {"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": role}
+            reference: Any = {"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": role}
             made = k8s.rbac.v1.RoleBinding(
                 "b", metadata=world.meta("b"), role_ref=reference, subjects=[], opts=world.options()
             )
@@ -125,7 +125,7 @@ def test_role_reference_change_replaces(world: World) -> None:
 def test_cluster_ip_change_replaces(world: World) -> None:
     def service(**spec: Any) -> Program:
         def program() -> None:
-            whole = {"ports": [{"port": 80}], **spec}
+            whole: Any = {"ports": [{"port": 80}], **spec}
             made = k8s.core.v1.Service("s", metadata=world.meta("s"), spec=whole, opts=world.options())
             pulumi.export("uid", made.metadata["uid"])
 

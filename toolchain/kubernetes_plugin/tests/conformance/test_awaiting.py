@@ -13,7 +13,7 @@ import pytest
 from toolchain.kubernetes_plugin.tests.conformance.conftest import Program, World
 
 LABELS = {"app": "a"}
-POD = {"containers": [{"name": "c", "image": "image"}]}
+POD: Any = {"containers": [{"name": "c", "image": "image"}]}
 
 
 def later(action: Callable[[], None], ready: Callable[[], bool]) -> threading.Thread:
@@ -32,9 +32,9 @@ def later(action: Callable[[], None], ready: Callable[[], bool]) -> threading.Th
     return thread
 
 
-def pod(world: World, seconds: int = 60, **annotations: str) -> Program:
+def pod(world: World, seconds: int = 60, mark: dict[str, str] | None = None) -> Program:
     def program() -> None:
-        marks = {"pulumi.com/timeoutSeconds": str(seconds), **annotations}
+        marks = {"pulumi.com/timeoutSeconds": str(seconds), **(mark or {})}
         metadata = world.meta("p", annotations=marks)
         k8s.core.v1.Pod("p", metadata=metadata, spec=POD, opts=world.options())
 
@@ -85,30 +85,30 @@ def test_custom_timeout_goes_before_the_annotation(world: World) -> None:
 
 
 def test_skip_await_returns_at_once(world: World) -> None:
-    world.up(pod(world, **{"pulumi.com/skipAwait": "true"}))
+    world.up(pod(world, mark={"pulumi.com/skipAwait": "true"}))
     assert world.object("pod", "p")["status"]["phase"] == "Pending"
 
 
 def test_wait_for_condition(world: World) -> None:
     status = {"conditions": [{"type": "Special", "status": "True"}]}
     actor = later(lambda: world.patch_status("pod", "p", status), lambda: world.exists("pod", "p"))
-    world.up(pod(world, **{"pulumi.com/waitFor": "condition=Special"}))
+    world.up(pod(world, mark={"pulumi.com/waitFor": "condition=Special"}))
     actor.join(5)
 
 
 def test_wait_for_jsonpath(world: World) -> None:
     actor = later(lambda: world.patch_status("pod", "p", READY), lambda: world.exists("pod", "p"))
-    world.up(pod(world, **{"pulumi.com/waitFor": "jsonpath={.status.phase}=Running"}))
+    world.up(pod(world, mark={"pulumi.com/waitFor": "jsonpath={.status.phase}=Running"}))
     actor.join(5)
 
 
 def test_malformed_wait_for_is_refused(world: World) -> None:
-    assert "pulumi.com/waitFor" in world.fails(pod(world, **{"pulumi.com/waitFor": "phase is Running"}))
+    assert "pulumi.com/waitFor" in world.fails(pod(world, mark={"pulumi.com/waitFor": "phase is Running"}))
 
 
 def service(world: World, **spec: Any) -> Program:
     def program() -> None:
-        whole = {"ports": [{"port": 80}], **spec}
+        whole: Any = {"ports": [{"port": 80}], **spec}
         metadata = world.meta("s", annotations={"pulumi.com/timeoutSeconds": "3"})
         k8s.core.v1.Service("s", metadata=metadata, spec=whole, opts=world.options())
 
@@ -137,7 +137,7 @@ def test_load_balancer_waits_for_its_address(world: World) -> None:
 
 def test_ingress_waits_for_its_address(world: World) -> None:
     def program() -> None:
-        backend = {"service": {"name": "s", "port": {"number": 80}}}
+        backend: Any = {"service": {"name": "s", "port": {"number": 80}}}
         metadata = world.meta("i", annotations={"pulumi.com/timeoutSeconds": "20"})
         k8s.networking.v1.Ingress("i", metadata=metadata, spec={"default_backend": backend}, opts=world.options())
 
@@ -148,7 +148,7 @@ def test_ingress_waits_for_its_address(world: World) -> None:
 
 
 def claim(world: World, storage_class: str) -> None:
-    spec = {
+    spec: Any = {
         "access_modes": ["ReadWriteOnce"],
         "storage_class_name": storage_class,
         "resources": {"requests": {"storage": "1Gi"}},
@@ -175,13 +175,13 @@ def test_claim_that_is_not_bound_fails(world: World) -> None:
 
 def job(world: World) -> None:
     metadata = world.meta("j", annotations={"pulumi.com/timeoutSeconds": "30"})
-    template = {"spec": {**POD, "restart_policy": "Never"}}
+    template: Any = {"spec": {**POD, "restart_policy": "Never"}}
     k8s.batch.v1.Job("j", metadata=metadata, spec={"template": template, "backoff_limit": 0}, opts=world.options())
 
 
 def play_job_pods(world: World, phase: str) -> None:
     for name in world.kubectl("get", "pods", "-l", "job-name=j", "-o", "name").split():
-        world.patch_status(*name.split("/"), {"phase": phase})
+        world.patch_status("pod", name.removeprefix("pod/"), {"phase": phase})
 
 
 def test_job_is_awaited_until_complete(world: World) -> None:
@@ -203,7 +203,7 @@ def deployment(world: World, command: list[str], seconds: int = 60) -> Program:
         container = {"name": "c", "image": "busybox", "image_pull_policy": "IfNotPresent", "command": command}
         template = {"metadata": {"labels": LABELS}, "spec": {"containers": [container]}}
         metadata = world.meta("d", annotations={"pulumi.com/timeoutSeconds": str(seconds)})
-        spec = {"replicas": 1, "selector": {"match_labels": LABELS}, "template": template}
+        spec: Any = {"replicas": 1, "selector": {"match_labels": LABELS}, "template": template}
         k8s.apps.v1.Deployment("d", metadata=metadata, spec=spec, opts=world.options())
 
     return program

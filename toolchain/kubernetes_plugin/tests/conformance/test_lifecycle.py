@@ -127,7 +127,7 @@ def test_refresh_sees_drift_and_the_next_update_mends_it(world: World) -> None:
     world.up(program)
     world.kubectl("patch", "configmap", "one", "--type=merge", "-p", '{"data":{"a":"drifted","foreign":"x"}}')
     refreshed = world.stack.refresh(color="never")
-    assert (refreshed.summary.resource_changes or {})["update"] == 1
+    assert world.changes(refreshed)["update"] == 1
     world.settings["enable_patch_force"] = True
     world.up(program)
     assert world.object("configmap", "one")["data"] == {"a": "1", "foreign": "x"}
@@ -149,7 +149,7 @@ def test_refresh_after_no_drift_changes_nothing(world: World) -> None:
         resources = {"requests": {"cpu": "0.5", "memory": "1024Mi"}}
         container = {"name": "c", "image": "i", "resources": resources}
         template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [container]}}
-        spec = {"replicas": 0, "selector": {"match_labels": {"a": "b"}}, "template": template}
+        spec: Any = {"replicas": 0, "selector": {"match_labels": {"a": "b"}}, "template": template}
         k8s.apps.v1.Deployment("d", metadata=world.meta("d"), spec=spec, opts=world.options())
 
     world.up(program)
