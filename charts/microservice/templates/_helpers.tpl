@@ -4,20 +4,20 @@
 
 {{- /* What the Deployment and its Services select by: never changes, and leaves the migration's pods out. */ -}}
 {{- define "selector" -}}
-app.kubernetes.io/name: {{ include "name" . }}
-app.kubernetes.io/component: {{ .Values.component }}
+app.kubernetes.io/name: {{ include "name" . | quote }}
+app.kubernetes.io/component: {{ .Values.component | quote }}
 {{- end -}}
 
 {{- define "commonLabels" -}}
-app.kubernetes.io/name: {{ include "name" . }}
-app.kubernetes.io/part-of: {{ .Values.partOf }}
+app.kubernetes.io/name: {{ include "name" . | quote }}
+app.kubernetes.io/part-of: {{ .Values.partOf | quote }}
 app.kubernetes.io/version: {{ .Values.version | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 
 {{- define "labels" -}}
 {{ include "commonLabels" . }}
-app.kubernetes.io/component: {{ .Values.component }}
+app.kubernetes.io/component: {{ .Values.component | quote }}
 {{- end -}}
 
 {{- define "migrationLabels" -}}
@@ -52,7 +52,7 @@ capabilities:
 {{- end -}}
 
 {{- define "secretMounts" -}}
-{{- range .Values.secrets -}}
+{{- range .Values.secrets }}
 - name: secret-{{ .name }}
   mountPath: {{ .path }}
   readOnly: true
@@ -60,7 +60,7 @@ capabilities:
 {{- end -}}
 
 {{- define "secretVolumes" -}}
-{{- range .Values.secrets -}}
+{{- range .Values.secrets }}
 - name: secret-{{ .name }}
   secret:
     secretName: {{ .name }}
@@ -89,6 +89,14 @@ capabilities:
 {{- if and (lt $index $later) (or (eq $one.name $other.name) (eq $one.path $other.path)) }}
 {{- fail (printf "secrets: %s and %s share their name or path; give each Secret once, with a path of its own" $one.name $other.name) }}
 {{- end }}
+{{- end }}
+{{- end }}
+{{- range $name, $value := .Values.env }}
+{{- if regexMatch "(PASSWORD|SECRET|TOKEN|_KEY)$" $name }}
+{{- fail (printf "env.%s: a secret must not be in the environment; mount it with `secrets` and name its file" $name) }}
+{{- end }}
+{{- if has $name (list "SERVICE_NAME" "SERVICE_VERSION" "DRAIN_SECONDS" "SHUTDOWN_SECONDS" "HTTP_PORT" "METRICS_PORT") }}
+{{- fail (printf "env.%s: the chart sets it or relies on its default; use the chart's own values" $name) }}
 {{- end }}
 {{- end }}
 {{- if not (regexMatch "^[a-z]([a-z0-9-]{0,48}[a-z0-9])?$" (include "name" .)) }}
