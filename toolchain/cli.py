@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import typer
 
-from toolchain import lifecycle, report, stack
+from toolchain import lifecycle, proving, report, stack
 from toolchain import programs as toolchain_programs
 from toolchain.errors import ToolchainError
 from toolchain.progress import console
@@ -57,7 +57,7 @@ def status() -> None:
     report.print_status(lifecycle.settings().cluster, stack.outputs(lifecycle.stack_name()))
 
 
-for _work in (lifecycle.up, lifecycle.preview, lifecycle.down, programs, urls, status):
+for _work in (lifecycle.up, lifecycle.preview, lifecycle.down, lifecycle.clean, proving.test, programs, urls, status):
     _command(_work)
 
 

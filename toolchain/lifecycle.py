@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,6 +51,17 @@ def up() -> None:
         stack.operate("up", stack_name(), "--yes", "--skip-preview", "--suppress-outputs")
     report.print_urls(stack.outputs(stack_name()))
     console.print(f"ready in {time.monotonic() - started:.0f} s")
+
+
+def require_engine() -> None:
+    """Makes sure that a container engine answers."""
+    engine.ensure()
+
+
+def clean() -> None:
+    """Drops the user's cache of programs, images, charts and wheels."""
+    with step(f"remove {paths.cache()}"):
+        shutil.rmtree(paths.cache())
 
 
 def preview() -> None:

@@ -85,9 +85,8 @@ def key(name: str) -> str:
     """
     recipe = _recipe(name)
     digest = hashlib.sha256(json.dumps([name, recipe.arguments(), _go_version()]).encode())
-    for file in sorted(recipe.folder().rglob("*")):
-        if file.is_file():
-            digest.update(file.relative_to(recipe.folder()).as_posix().encode() + b"\0" + file.read_bytes())
+    for file in recipe.files():
+        digest.update(file.relative_to(recipe.folder()).as_posix().encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -9,7 +9,9 @@ MODULES = ROOT / "toolchain" / "go"
 KUBERNETES_VERSION = "v1.35.8"
 PULUMI_VERSION = "v3.250.0"
 HELM_VERSION = "v4.1.4"
+CILIUM_VERSION = "1.19.7"
 
+_CILIUM_VERSION = "github.com/cilium/cilium/pkg/version.ciliumVersion"
 _COMPONENT_BASE = "k8s.io/component-base/version"
 
 
@@ -35,6 +37,11 @@ class Recipe:
         tags = ["-tags", ",".join(self.tags)] if self.tags else []
         return ["-mod=readonly", "-trimpath", *tags, "-ldflags", linker, self.package]
 
+    def files(self) -> list[Path]:
+        """The files that decide the program beside its arguments: the locks, and the main package where it is ours."""
+        own = sorted((self.folder() / self.package).rglob("*.go")) if self.package.startswith("./") else []
+        return [self.folder() / "go.mod", self.folder() / "go.sum", *own]
+
     def folder(self) -> Path:
         """The module's folder."""
         return MODULES / self.module
@@ -48,7 +55,7 @@ def _kubernetes(package: str) -> Recipe:
 
 
 def _cilium(package: str, *tags: str) -> Recipe:
-    return Recipe("suite", f"github.com/cilium/cilium/{package}", tags)
+    return Recipe("suite", f"github.com/cilium/cilium/{package}", tags, ((_CILIUM_VERSION, CILIUM_VERSION),))
 
 
 _KUBERNETES = (

@@ -21,7 +21,10 @@ INTERRUPT_SECONDS = 180
 
 def select(name: str) -> None:
     """Makes the stack current, and makes it when it is missing."""
-    _pulumi("stack", "select", "--create", name)
+    try:
+        _pulumi("stack", "select", "--create", name)
+    finally:
+        keep_file_clean(_stack_file(name))
 
 
 def resources(name: str) -> list[dict[str, Any]]:
@@ -68,8 +71,11 @@ def operate(operation: str, name: str, *options: str) -> None:
         ToolchainError: the operation failed.
     """
     command = [_program(), operation, "--stack", name, "--non-interactive", "--suppress-permalink=true", *options]
-    with subprocess.Popen(command, cwd=paths.ROOT, env=_environment(), stdin=subprocess.DEVNULL) as process:
-        code = _wait(process)
+    try:
+        with subprocess.Popen(command, cwd=paths.ROOT, env=_environment(), stdin=subprocess.DEVNULL) as process:
+            code = _wait(process)
+    finally:
+        keep_file_clean(_stack_file(name))
     if code != 0:
         raise ToolchainError(
             f"`pulumi {operation}` ended with exit code {code}",
@@ -90,6 +96,23 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGINT)
         return process.wait(timeout=INTERRUPT_SECONDS)
+
+
+def keep_file_clean(file: Path) -> None:
+    """Takes Pulumi's salt out of the stack's file, which is in git; the salt of this checkout stands in its state.
+
+    Where the user keeps secret configuration in the file, the salt belongs to it and stays.
+    """
+    lines = file.read_text().splitlines(keepends=True)
+    if any(line.strip().startswith("secure:") for line in lines):
+        return
+    kept = [line for line in lines if not line.startswith("encryptionsalt:")]
+    if kept != lines:
+        file.write_text("".join(kept))
+
+
+def _stack_file(name: str) -> Path:
+    return paths.ROOT / f"Pulumi.{name}.yaml"
 
 
 def _export(name: str) -> dict[str, Any]:

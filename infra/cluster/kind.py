@@ -1,5 +1,6 @@
 """A kind cluster as a resource. What is done stands in `toolchain.kind`; this maps it to Pulumi."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pulumi
@@ -43,6 +44,7 @@ class KindCluster(pulumi.ComponentResource):
         super().__init__("blueprint:cluster:KindCluster", settings.cluster, {}, opts)
         spec = cluster_spec(settings)
         nodes = KindResource(settings.cluster, spec, pulumi.ResourceOptions(parent=self))
+        pulumi.runtime.register_resource_transform(gone_with(nodes))
         self.kubeconfig = nodes.kubeconfig
         self.provider = kubernetes_provider(self.kubeconfig, self)
         self.capabilities = Capabilities(own_network=True, load_balancer=True, node_port_on_host=True, l7_policy=False)
@@ -52,6 +54,17 @@ class KindCluster(pulumi.ComponentResource):
         self.load_balancer_range = nodes.load_balancer_range
         self.gateway_url: pulumi.Output[str] | None = pulumi.Output.from_input(f"http://127.0.0.1:{settings.gateway_port}")
         self.register_outputs({"kubeconfig": self.kubeconfig})
+
+
+def gone_with(nodes: pulumi.Resource) -> Callable[[pulumi.ResourceTransformArgs], pulumi.ResourceTransformResult]:
+    """Marks all that lives on the cluster as gone when the cluster goes, so that nothing is deleted one by one then."""
+
+    def mark(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult:
+        if args.type_.startswith("kubernetes:"):
+            args.opts.deleted_with = nodes
+        return pulumi.ResourceTransformResult(args.props, args.opts)
+
+    return mark
 
 
 def cluster_spec(settings: Settings) -> kind.Spec:

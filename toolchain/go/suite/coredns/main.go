@@ -27,6 +27,7 @@ var directives = []string{
 	"bind",
 	"ready",
 	"health",
+	"prometheus",
 	"errors",
 	"log",
 	"loadbalance",
