@@ -58,38 +58,54 @@ def refuse(error: SettingsError) -> None:
 
 
 def run(app: FastAPI, settings: ServiceSettings) -> None:
-    """Serve `app` (made by `blueprint_kit.app.create_app`) until SIGTERM or SIGINT. Exits with 1 if it cannot start."""
+    """Serve `app` (made by `blueprint_kit.app.create_app`) until SIGTERM or SIGINT. Exits with 1 if it fails."""
     configure_logs(settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        if not runner.run(serve(app, settings)):
+        if not runner.run(_serve_until_signal(app, settings)):
             raise SystemExit(EXIT_FAILED)
 
 
-async def serve(app: FastAPI, settings: ServiceSettings) -> bool:
-    """Serve until a signal comes; whether it started. Raises SettingsError for a port that is taken."""
-    probes: Probes = app.state.probes
-    metrics.SERVICE.labels(settings.service_name, settings.service_version).set(1)
+async def _serve_until_signal(app: FastAPI, settings: ServiceSettings) -> bool:
     stop = asyncio.Event()
+    with _signals_set(stop):
+        return await serve(app, settings, stop)
+
+
+async def serve(
+    app: FastAPI, settings: ServiceSettings, stop: asyncio.Event, bound: Callable[[int, int], None] | None = None
+) -> bool:
+    """Serve until `stop` is set; whether it went as it should. Raises SettingsError for a port that is taken.
+
+    `bound` is told the service's and the metrics' port.
+    """
+    metrics.SERVICE.labels(settings.service_name, settings.service_version).set(1)
     with _bound(settings, "http_port") as http, _bound(settings, "metrics_port") as scraped:
+        ports = http.getsockname()[1], scraped.getsockname()[1]
         servers = [_server(app, settings), _server(metrics.metrics_app(), settings)]
         tasks = [
             asyncio.create_task(server.serve([port])) for server, port in zip(servers, (http, scraped), strict=True)
         ]
-        asking = asyncio.create_task(stop.wait())
-        with _signals_set(stop):
-            log.info("serving", http_port=http.getsockname()[1], metrics_port=scraped.getsockname()[1])
-            await asyncio.wait([*tasks, asking], return_when=asyncio.FIRST_COMPLETED)
-            if stop.is_set():
-                await _drain(probes, settings, stop)
-        asking.cancel()
-        started = servers[0].started
+        log.info("serving", http_port=ports[0], metrics_port=ports[1])
+        if bound is not None:
+            bound(*ports)
+        stopped = await _wait_for_end(tasks, stop)
+        if stopped:
+            await _drain(app.state.probes, settings, stop)
         for server, task in zip(servers, tasks, strict=True):  # the metrics last
             server.should_exit = True
             await asyncio.wait([task])
-        for task in tasks:
-            _say_failure(task)
+    for task in tasks:
+        _say_failure(task)
     log.info("stopped")
-    return started and stop.is_set()
+    return stopped and servers[0].started
+
+
+async def _wait_for_end(tasks: list[asyncio.Task[None]], stop: asyncio.Event) -> bool:
+    """Wait until `stop` is set (true) or a server ended by itself, which is a failure (false)."""
+    asking = asyncio.create_task(stop.wait())
+    await asyncio.wait([*tasks, asking], return_when=asyncio.FIRST_COMPLETED)
+    asking.cancel()
+    return stop.is_set()
 
 
 def _server(app: Any, settings: ServiceSettings) -> QuietServer:

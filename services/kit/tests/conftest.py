@@ -1,0 +1,64 @@
+"""A small service made of nothing but the kit."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from blueprint_testing import Running, running
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+from blueprint_kit.app import create_app
+from blueprint_kit.problems import Problem
+from blueprint_kit.settings import ServiceSettings, load_settings
+
+
+class Order(BaseModel):
+    customer: str
+    items: list[int]
+
+
+@pytest.fixture
+def settings() -> ServiceSettings:
+    return load_settings(
+        ServiceSettings,
+        service_name="sample",
+        http_host="127.0.0.1",
+        http_port=0,
+        metrics_port=0,
+        drain_seconds=0,
+        shutdown_seconds=2,
+        body_limit_bytes=1000,
+        head_limit_bytes=4096,
+        url_limit_bytes=512,
+        head_seconds=0.5,
+        body_seconds=0.5,
+    )
+
+
+@pytest.fixture
+def app(settings: ServiceSettings) -> FastAPI:
+    app = create_app(settings)
+
+    @app.get("/things/{number}")
+    async def get_thing(number: int) -> dict[str, int]:
+        return {"number": number}
+
+    @app.post("/orders")
+    async def post_order(order: Order) -> Order:
+        return order
+
+    @app.get("/broken")
+    async def get_broken() -> None:
+        raise ZeroDivisionError("secret detail")
+
+    @app.get("/refused")
+    async def get_refused() -> None:
+        raise Problem(409, "it exists", kind="exists", sku="A-1")
+
+    return app
+
+
+@pytest.fixture
+async def service(app: FastAPI, settings: ServiceSettings) -> AsyncIterator[Running]:
+    async with running(app, settings) as service:
+        yield service
