@@ -52,7 +52,9 @@ class KindCluster(pulumi.ComponentResource):
         self.registry_push = nodes.registry.apply(lambda _: f"127.0.0.1:{settings.registry_port}")
         self.registry_pull = nodes.registry
         self.load_balancer_range = nodes.load_balancer_range
-        self.gateway_url: pulumi.Output[str] | None = pulumi.Output.from_input(f"http://127.0.0.1:{settings.gateway_port}")
+        self.gateway_url: pulumi.Output[str] | None = pulumi.Output.from_input(
+            f"http://127.0.0.1:{settings.gateway_port}"
+        )
         self.register_outputs({"kubeconfig": self.kubeconfig})
 
 
