@@ -39,8 +39,9 @@ class Recipe:
 
     def files(self) -> list[Path]:
         """The files that decide the program beside its arguments: the locks, and the main package where it is ours."""
-        own = sorted((self.folder() / self.package).rglob("*.go")) if self.package.startswith("./") else []
-        return [self.folder() / "go.mod", self.folder() / "go.sum", *own]
+        locks = [self.folder() / name for name in ("go.mod", "go.sum")]
+        own = sorted((self.folder() / self.package).rglob("*.go")) if self.package.startswith(".") else []
+        return [*(lock for lock in locks if lock.exists()), *own]
 
     def folder(self) -> Path:
         """The module's folder."""

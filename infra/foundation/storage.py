@@ -142,6 +142,7 @@ def provisioner_deployment(image: pulumi.Input[str], helper_image: pulumi.Input[
     command = [
         *("/local-path-provisioner", "start", "--config", "/etc/config/config.json"),
         *("--provisioner-name", PROVISIONER, "--helper-image", helper_image),
+        *("--configmap-name", NAME, "--service-account-name", NAME, "--namespace", NAMESPACE),
     ]
     container = v1.ContainerArgs(
         name=NAME,

@@ -21,7 +21,10 @@ def test_the_shim_is_needed_where_the_bounding_set_lacks_something() -> None:
     assert not engine.needs_shim("CapBnd:\t000001ffffffffff\n")
 
 
-@pytest.mark.parametrize("content", ["", "no number", "4194305", str(os.getpid())])
+ANOTHER = pytest.param(str(os.getpid()), id="another program")
+
+
+@pytest.mark.parametrize("content", ["", "no number", "4194305", ANOTHER])
 def test_a_pid_file_whose_process_is_gone_or_another_program_is_removed(tmp_path: Path, content: str) -> None:
     file = tmp_path / "docker.pid"
     file.write_text(content)
