@@ -120,7 +120,7 @@ class Upstream(httpx.AsyncBaseTransport):
         metrics.BREAKER_OPEN.labels(self.name).set(self.breaker.state.value)
 
     async def _call(self, request: httpx.Request) -> httpx.Response:
-        request.extensions = {"timeout": self.policy.timeouts(), **request.extensions}
+        request.extensions = {**request.extensions, "timeout": self.policy.timeouts()}
         request_id = current_request_id()
         if request_id is not None:
             request.headers["X-Request-Id"] = request_id

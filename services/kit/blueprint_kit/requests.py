@@ -1,5 +1,6 @@
 """What happens around every request: its id, its line in the log, its metrics, and the last answer to an error."""
 
+import asyncio
 import re
 import time
 from email.utils import formatdate
@@ -19,6 +20,8 @@ CLIENT_CLOSED = 499  # nginx's number for a client that went away; it is logged 
 
 _REQUEST_ID_RULE = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _UNEXPECTED = "the service met an error that it did not expect; its log has it under this request's id"
+
+_ENDING = "the service ends before the request does; try again"
 
 log = logger(__name__)
 
@@ -104,13 +107,21 @@ class RequestMiddleware:
             await self._app(exchange.scope, receive, exchange.send)
         except ClientDisconnect:
             exchange.status = CLIENT_CLOSED
+        except asyncio.CancelledError:  # the server ends; nobody waits for this task but the server
+            log.warning("request cut off by the end of the service")
+            await self._fail(
+                exchange, receive, Problem(503, _ENDING, kind="shutting-down", headers={"Retry-After": "1"})
+            )
         except Exception as error:
             problem = error if isinstance(error, Problem) else Problem(500, _UNEXPECTED)
             if problem is not error:
                 log.exception("unexpected error")
-            if exchange.status is None:
-                await response(problem, exchange.scope["path"])(exchange.scope, receive, exchange.send)
-            # else the answer has begun: it stays incomplete, and the server closes the connection for that
+            await self._fail(exchange, receive, problem)
+
+    async def _fail(self, exchange: Exchange, receive: Receive, problem: Problem) -> None:
+        """Answer with `problem`. An answer that has begun stays incomplete, and the server closes the connection."""
+        if exchange.status is None:
+            await response(problem, exchange.scope["path"])(exchange.scope, receive, exchange.send)
 
 
 def _record(exchange: Exchange) -> None:

@@ -55,7 +55,8 @@ async def running(app: FastAPI, settings: ServiceSettings) -> AsyncIterator[Runn
     await asyncio.wait([ended, ports], return_when=asyncio.FIRST_COMPLETED, timeout=5)
     if ended.done():
         raise RuntimeError(f"the service did not start: {ended.exception()!r}")
-    service = Running(app, *ports.result(), stop=stop, ended=ended)
+    port, metrics_port = ports.result()
+    service = Running(app, port, metrics_port, stop, ended)
     try:
         async with asyncio.timeout(5):
             while not service.probes.started:

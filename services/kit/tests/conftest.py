@@ -17,7 +17,7 @@ class Order(BaseModel):
     items: list[int]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def settings() -> ServiceSettings:
     return load_settings(
         ServiceSettings,
@@ -35,7 +35,7 @@ def settings() -> ServiceSettings:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def app(settings: ServiceSettings) -> FastAPI:
     app = create_app(settings)
 
@@ -58,7 +58,7 @@ def app(settings: ServiceSettings) -> FastAPI:
     return app
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def service(app: FastAPI, settings: ServiceSettings) -> AsyncIterator[Running]:
     async with running(app, settings) as service:
         yield service

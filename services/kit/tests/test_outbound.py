@@ -21,9 +21,7 @@ from blueprint_kit.outbound import (
 )
 from blueprint_kit.pool import PoolPolicy
 
-QUICK = CallPolicy(
-    connect_seconds=0.5, read_seconds=0.3, head_seconds=1, pool_seconds=0.1, attempts=4, backoff_seconds=0.01
-)
+QUICK = CallPolicy(read_seconds=0.3, head_seconds=1, pool_seconds=0.1, attempts=4, backoff_seconds=0.01)
 
 
 def only(count: int):  # type: ignore[no-untyped-def]

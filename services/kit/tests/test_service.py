@@ -2,19 +2,21 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 from blueprint_testing import Running, running, say
-from fastapi import FastAPI
 
+from blueprint_kit.app import create_app
 from blueprint_kit.probes import Check
 from blueprint_kit.settings import ServiceSettings
 
 
-@pytest.fixture
-async def client(service: Running) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=service.url, timeout=5)
+@pytest.fixture(scope="module")
+async def client(service: Running) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=service.url, timeout=5) as client:
+        yield client
 
 
 def is_problem(response: httpx.Response, status: int, kind: str) -> dict[str, object]:
@@ -111,7 +113,7 @@ async def test_requests_are_counted_by_template_and_known_method(service: Runnin
     before, before_other = await service.metric(sample), await service.metric(other)
     for number in range(3):
         await client.get(f"/things/{number}")
-    await client.request("BREW", "/a/b/c")
+    await client.request("PROPFIND", "/a/b/c")
     assert await service.metric(sample) == before + 3
     assert await service.metric(other) == before_other + 1
 
@@ -203,7 +205,7 @@ async def test_what_is_no_http_gets_a_problem_document(service: Running, request
     assert b"urn:blueprint:problem:malformed-request" in answer
 
 
-async def test_readiness_says_which_check_fails_and_recovers(app: FastAPI, settings: ServiceSettings) -> None:
+async def test_readiness_says_which_check_fails_and_recovers(settings: ServiceSettings) -> None:
     well = asyncio.Event()
 
     async def probe() -> None:
@@ -213,7 +215,7 @@ async def test_readiness_says_which_check_fails_and_recovers(app: FastAPI, setti
     async def hang() -> None:
         await asyncio.sleep(0 if well.is_set() else 60)
 
-    app.state.probes.readiness = (Check("store", probe), Check("queue", hang, seconds=0.1))
+    app = create_app(settings, readiness=[Check("store", probe), Check("queue", hang, seconds=0.1)])
     async with running(app, settings) as service, httpx.AsyncClient(base_url=service.url) as client:
         checks = is_problem(await client.get("/readyz"), 503, "not-ready")["checks"]
         assert isinstance(checks, dict)
