@@ -57,7 +57,8 @@ async def test_path_rest_and_query_are_passed_on_as_they_came(start: Start) -> N
 async def test_request_fields_are_the_other_ends(start: Start) -> None:
     async with upstream(plain) as made, start(made.url) as service:
         request = (
-            b"GET /api/things HTTP/1.1\r\nHost: shop.example\r\nConnection: close, X-Mine\r\nX-Mine: 1\r\nTE: trailers\r\n"
+            b"GET /api/things HTTP/1.1\r\nHost: shop.example\r\n"
+            b"Connection: close, X-Mine\r\nX-Mine: 1\r\nTE: trailers\r\n"
             b"Upgrade: h2c\r\nX-Forwarded-For: 6.6.6.6\r\nAuthorization: Bearer t\r\nX-Request-Id: id-1\r\n\r\n"
         )
         await say(service.port, request)
@@ -158,12 +159,16 @@ async def test_bodies_stream_both_ways(start: Start) -> None:
         await asyncio.wait_for(asked.wait(), 3)
         writer.write(b"4\r\nlast\r\n0\r\n\r\n")
 
-    async with upstream(handle) as made, start(made.url) as service, client(service) as asking:
-        async with asking.stream("GET", "/api/things") as response:
-            arriving = response.aiter_raw()
-            assert await anext(arriving) == b"first"
-            asked.set()
-            assert await anext(arriving) == b"last"
+    async with (
+        upstream(handle) as made,
+        start(made.url) as service,
+        client(service) as asking,
+        asking.stream("GET", "/api/things") as response,
+    ):
+        arriving = response.aiter_raw()
+        assert await anext(arriving) == b"first"
+        asked.set()
+        assert await anext(arriving) == b"last"
 
 
 async def test_stated_body_over_the_routes_limit_never_reaches_the_upstream(start: Start) -> None:

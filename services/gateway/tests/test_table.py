@@ -84,5 +84,5 @@ def test_bad_table_is_refused_with_its_place(tmp_path: Path, text: str, words: s
 
 
 def test_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="ROUTES_FILE=.*must be a readable YAML file.*mount the route table"):
+    with pytest.raises(SettingsError, match=r"ROUTES_FILE=.*must be a readable YAML file.*mount the route table"):
         load_table(tmp_path / "nothing.yaml")
