@@ -7,7 +7,12 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
+LOG_WIDTH = 150
+"""Columns where no terminal says how wide it is, as in a log."""
+
 console = Console(stderr=True, highlight=False)
+if not console.is_terminal:
+    console.width = LOG_WIDTH
 HEARTBEAT_SECONDS = 30.0
 
 

@@ -1,14 +1,11 @@
-"""One cluster for the session, one namespace per test that asks for it, and the concept table at the end."""
+"""One cluster for the session, one namespace per test that asks for it."""
 
-import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
-from rich.table import Table
 
 from tests.cluster.kube import Kube
 from toolchain import kind, lifecycle, stack
@@ -51,29 +48,9 @@ _FAILED = pytest.StashKey[bool]()
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-    """Notes for each report which concepts the test proves, and whether it failed."""
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    """Notes whether the test failed, for its namespace's diagnostics."""
     report = yield
-    if report.when == "call":
+    if call.when == "call":
         item.stash[_FAILED] = report.failed
-    concepts = [text for mark in item.iter_markers("concept") for text in mark.args]
-    summary = (getattr(getattr(item, "function", None), "__doc__", None) or item.name).splitlines()[0]
-    report.user_properties.append(("concept", json.dumps({"ids": concepts, "proof": summary})))
     return report
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """The concept table: id, proof, result, seconds."""
-    rows = []
-    for result in ("passed", "failed", "error", "skipped"):
-        for report in terminalreporter.stats.get(result, []):
-            for key, value in getattr(report, "user_properties", []):
-                if key == "concept":
-                    found = json.loads(value)
-                    rows += [(identity, found["proof"], result, report.duration) for identity in found["ids"]]
-    if not rows:
-        return
-    table = Table("id", "proof", "result", "s", title="Concepts proven")
-    for identity, proof, result, seconds in sorted(set(rows)):
-        table.add_row(identity, proof, result, f"{seconds:.1f}")
-    Console(width=140).print(table)

@@ -1,0 +1,52 @@
+"""A pytest plugin: which concept each test proves, and how it went. `toolchain.proving` makes one table of all runs.
+
+A test names its concepts by `@pytest.mark.concept("B6", "A7")`; the names stand in docs/concepts/concepts.toml.
+Where `BLUEPRINT_PROOFS` names a file, each result is added to it as a line of JSON; else a table ends the run.
+"""
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from toolchain import proofs
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuses a mark that names no concept of the list."""
+    known = proofs.concepts()
+    for item in items:
+        unknown = [identity for identity in _concepts(item) if identity not in known]
+        if unknown:
+            raise pytest.UsageError(f"{item.nodeid}: no concept {', '.join(unknown)} in {proofs.CONCEPTS}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Notes for each report which concepts the test proves, and its first docstring line as the proof."""
+    report = yield
+    summary = (getattr(getattr(item, "function", None), "__doc__", None) or item.name).splitlines()[0]
+    report.user_properties += [("concept", (identity, summary)) for identity in _concepts(item)]
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Hands on what was proven."""
+    found = [
+        proofs.Proof(identity, summary, result, report.duration)
+        for result in proofs.RESULTS
+        for report in terminalreporter.stats.get(result, [])
+        for name, (identity, summary) in getattr(report, "user_properties", [])
+        if name == "concept"
+    ]
+    file = os.environ.get(proofs.VARIABLE)
+    if file:
+        proofs.append(Path(file), found)
+    elif found:
+        proofs.show(found)
+
+
+def _concepts(item: pytest.Item) -> list[str]:
+    return [str(identity) for mark in item.iter_markers("concept") for identity in mark.args]
