@@ -10,12 +10,10 @@ import sys
 from functools import cache as memoize
 from pathlib import Path
 
-from toolchain import kubernetes_plugin, language_host, paths, programs
+from toolchain import language_host, paths, plugin, programs
 from toolchain.errors import ToolchainError
 
 PASSPHRASE_BYTES = 32
-PLUGIN_VERSION = "4.34.2"
-"""The same as the SDK that uv.lock holds; the engine asks for exactly that one."""
 
 
 def environment() -> dict[str, str]:
@@ -25,6 +23,7 @@ def environment() -> dict[str, str]:
         ToolchainError: the passphrase file may be read by others.
     """
     programs_folder = _install()
+    plugin_lane()
     found = {
         "PATH": f"{programs_folder}{os.pathsep}{os.environ.get('PATH', '')}",
         "PULUMI_HOME": str(_home()),
@@ -82,16 +81,22 @@ def _home() -> Path:
 
 @memoize
 def _install() -> Path:
-    """Puts the CLI, the language host and the Kubernetes plugin in place; what is there already is left alone.
+    """Puts the CLI and the language host in place; what is there already is left alone.
 
     The CLI takes a language host beside itself for its own, so it is linked (or copied) there.
     """
     folder = _home() / "bin"
     python = Path(sys.executable)
     language_host.install(folder, python)
-    kubernetes_plugin.install(_home() / "plugins" / f"resource-kubernetes-v{PLUGIN_VERSION}", python)
     _link(programs.ensure("pulumi"), folder / "pulumi")
     return folder
+
+
+@memoize
+def plugin_lane() -> plugin.Lane:
+    """Puts the Kubernetes plugin in place, and says which one it is."""
+    without = {"PULUMI_SKIP_UPDATE_CHECK": "true", "PULUMI_BACKEND_URL": f"file://{_home()}"}
+    return plugin.ensure(_home(), Path(sys.executable), _install() / "pulumi", without)
 
 
 def _link(source: Path, target: Path) -> None:

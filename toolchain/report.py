@@ -1,5 +1,6 @@
 """What the user is told about a running stack: the URLs, the lanes, the state of its parts."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from rich.table import Table
@@ -16,6 +17,19 @@ def print_urls(outputs: dict[str, Any]) -> None:
     table = Table("what", "URL", title="Open these")
     for name, url in sorted(outputs.get("urls", {}).items()):
         table.add_row(name, url)
+    console.print(table)
+
+
+def print_lanes(names: Iterable[str], plugin: str, images: Iterable[str]) -> None:
+    """Where everything that the stack needs is from: each lane, and what took it."""
+    lanes: dict[str, list[str]] = {}
+    for name in names:
+        lanes.setdefault("PATH" if programs.on_path(name) else "source", []).append(name)
+    lanes.setdefault("source", []).extend(f"image {name}" for name in images)
+    lanes.setdefault(plugin, []).append("Pulumi's Kubernetes plugin")
+    table = Table("lane", "what took it", title="Lanes")
+    for lane, taken in lanes.items():
+        table.add_row(lane, ", ".join(taken))
     console.print(table)
 
 
