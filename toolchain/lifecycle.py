@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from images import builder
 from infra.settings import Settings, SettingsError, Target, from_file
-from toolchain import engine, kind, paths, preflight, programs, report, stack
+from toolchain import backend, engine, kind, paths, preflight, programs, report, stack
 from toolchain.errors import ToolchainError
 from toolchain.kind import Health
 from toolchain.progress import console, step
@@ -45,17 +45,13 @@ def up() -> None:
     with _alone():
         _provide(chosen)
         stack.select(stack_name())
-        stack.mend(stack_name())
+        interrupted = stack.mend(stack_name())
         if chosen.target is Target.KIND:
             _mend_cluster(chosen)
-        stack.operate("up", stack_name(), "--yes", "--skip-preview", "--suppress-outputs")
+        report.print_lanes(PROGRAMS, backend.plugin_lane(), IMAGES)
+        stack.operate("up", stack_name(), "--yes", "--skip-preview", "--suppress-outputs", again=interrupted)
     report.print_urls(stack.outputs(stack_name()))
     console.print(f"ready in {time.monotonic() - started:.0f} s")
-
-
-def require_engine() -> None:
-    """Makes sure that a container engine answers."""
-    engine.ensure()
 
 
 def clean() -> None:
@@ -78,10 +74,13 @@ def down() -> None:
     chosen = settings()
     with _alone():
         engine.ensure()
+        if chosen.target is Target.KIND:
+            _refuse_foreign(chosen)
         with step("find or build pulumi"):
             programs.ensure("pulumi")
         stack.select(stack_name())
         stack.mend(stack_name())
+        _refuse_another_cluster(chosen)
         gone = chosen.target is Target.KIND and kind.health(chosen.cluster) is Health.ABSENT
         if gone:
             stack.forget_resources(stack_name())
@@ -104,10 +103,14 @@ def _provide(chosen: Settings) -> None:
     builder.ensure_all(IMAGES)
 
 
-def _check_cluster(chosen: Settings) -> None:
-    found = kind.health(chosen.cluster)
-    if found is Health.FOREIGN:
+def _refuse_foreign(chosen: Settings) -> None:
+    if kind.health(chosen.cluster) is Health.FOREIGN:
         kind.refuse_foreign(chosen.cluster)
+
+
+def _check_cluster(chosen: Settings) -> None:
+    _refuse_foreign(chosen)
+    found = kind.health(chosen.cluster)
     if found in (Health.ABSENT, Health.HALF_MADE):
         if found is Health.HALF_MADE:
             with step("remove a cluster that an earlier run left half made"):
@@ -119,8 +122,9 @@ def _check_cluster(chosen: Settings) -> None:
 
 def _mend_cluster(chosen: Settings) -> None:
     """Brings the cluster and the state together: both there, or neither."""
+    _refuse_another_cluster(chosen)
     name = chosen.cluster
-    found, known = kind.health(name), _state_knows_cluster()
+    found, known = kind.health(name), _cluster_in_state() is not None
     if found is Health.ABSENT and known:
         console.print("! the state knows a cluster that is gone; it is made anew")
         stack.forget_resources(stack_name())
@@ -135,8 +139,25 @@ def _mend_cluster(chosen: Settings) -> None:
             kind.start(name)
 
 
-def _state_knows_cluster() -> bool:
-    return any("KindCluster" in resource["type"] for resource in stack.resources(stack_name()))
+def _refuse_another_cluster(chosen: Settings) -> None:
+    """One stack has one cluster: under another name Pulumi would replace the cluster, and its data would be gone.
+
+    Raises:
+        ToolchainError: the state knows a cluster of another name.
+    """
+    known = _cluster_in_state()
+    if chosen.target is Target.KIND and known not in (None, chosen.cluster):
+        raise ToolchainError(
+            f"stack {stack_name()!r} has the cluster {known!r}, not {chosen.cluster!r}",
+            "a stack has one cluster",
+            f"`BLUEPRINT_CLUSTER={known} make down` first, or use another checkout for another cluster",
+        )
+
+
+def _cluster_in_state() -> str | None:
+    """The name of the kind cluster that the stack's state knows, or None."""
+    urns = [resource["urn"] for resource in stack.resources(stack_name()) if "KindCluster" in resource["type"]]
+    return str(urns[0]).rpartition("::")[2] if urns else None
 
 
 @contextmanager

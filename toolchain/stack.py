@@ -17,6 +17,7 @@ from toolchain.shell import run
 STACK_SECONDS = 120
 OPERATION_SECONDS = 3600
 INTERRUPT_SECONDS = 180
+_TAKE_OVER = {"PULUMI_K8S_UPSERT_EXISTING_OBJECTS": "true"}
 
 
 def select(name: str) -> None:
@@ -46,8 +47,8 @@ def forget_resources(name: str) -> None:
     _pulumi("stack", "import", "--stack", name, "--force", stdin=json.dumps(deployment))
 
 
-def mend(name: str) -> None:
-    """Clears what a killed run left: its lock, and the notes of creations that it began.
+def mend(name: str) -> bool:
+    """Clears what a killed run left: its lock, and the notes of creations that it began. Whether there were such notes.
 
     Every creation of this program may be repeated (server-side apply, content-addressed images, a cluster that is
     made anew when it is half made), so a begun one is begun again.
@@ -56,14 +57,18 @@ def mend(name: str) -> None:
         console.print("! an earlier run was killed; its lock is removed")
         _pulumi("cancel", "--yes", "--stack", name)
     deployment = _export(name)
-    if (deployment.get("deployment") or {}).get("pending_operations"):
+    interrupted = bool((deployment.get("deployment") or {}).get("pending_operations"))
+    if interrupted:
         console.print("! an earlier run was interrupted; what it began is done again")
         deployment["deployment"]["pending_operations"] = []
         _pulumi("stack", "import", "--stack", name, "--force", stdin=json.dumps(deployment))
+    return interrupted
 
 
-def operate(operation: str, name: str, *options: str) -> None:
+def operate(operation: str, name: str, *options: str, again: bool = False) -> None:
     """Runs `pulumi up`, `preview` or `destroy` with its own display.
+
+    With `again`, objects that an interrupted run made without noting them in the state are taken over.
 
     An interrupt is passed to Pulumi, which ends what it began and writes its state.
 
@@ -71,8 +76,9 @@ def operate(operation: str, name: str, *options: str) -> None:
         ToolchainError: the operation failed.
     """
     command = [_program(), operation, "--stack", name, "--non-interactive", "--suppress-permalink=true", *options]
+    environment = _environment() | (_TAKE_OVER if again else {})
     try:
-        with subprocess.Popen(command, cwd=paths.ROOT, env=_environment(), stdin=subprocess.DEVNULL) as process:
+        with subprocess.Popen(command, cwd=paths.ROOT, env=environment, stdin=subprocess.DEVNULL) as process:
             code = _wait(process)
     finally:
         keep_file_clean(_stack_file(name))

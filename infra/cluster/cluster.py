@@ -45,12 +45,22 @@ class Cluster(Protocol):
     """The way in that the cluster itself gives; None where only the load balancer does."""
 
 
-def kubernetes_provider(kubeconfig: pulumi.Input[str], parent: pulumi.Resource) -> kubernetes.Provider:
-    """The one Kubernetes provider of the program."""
+def kubernetes_provider(
+    kubeconfig: pulumi.Input[str], parent: pulumi.Resource, *, takes_over: bool = False
+) -> kubernetes.Provider:
+    """The one Kubernetes provider of the program.
+
+    Args:
+        kubeconfig: the cluster's.
+        parent: the cluster's component.
+        takes_over: what is there already under a resource's name is ours and is taken over, as after an `up` that was
+            killed: right for a cluster that holds nothing of others.
+    """
     return kubernetes.Provider(
         "kubernetes",
         kubeconfig=kubeconfig,
         enable_server_side_apply=True,
         delete_unreachable=True,
+        upsert_existing_objects=takes_over or None,
         opts=pulumi.ResourceOptions(parent=parent),
     )

@@ -1,69 +1,195 @@
 """Coming and going, in the order in which they stand: `make test` runs this file last, on the cluster of the run."""
 
+import os
+import signal
+import socket
 import subprocess
 import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
+import pytest
 
 from toolchain import kind, lifecycle, paths, stack
 from toolchain.kind import Health
 
 UP_SECONDS = 900
 SECOND_UP_SECONDS = 60
+REFUSAL_SECONDS = 60
+SERVING_SECONDS = 180
 BLUEPRINT = paths.ROOT / ".venv" / "bin" / "blueprint"
+STRANGER = "blueprint-stranger"
 
 
-def _blueprint(command: str, seconds: float = UP_SECONDS) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([BLUEPRINT, command], capture_output=True, text=True, timeout=seconds, check=False)
+def _blueprint(command: str, seconds: float = UP_SECONDS, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command of the toolchain; the environment's names are added to this process's own."""
+    return subprocess.run(
+        [BLUEPRINT, command],
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+        env=os.environ | environment,
+    )
+
+
+def _succeeds(command: str, seconds: float = UP_SECONDS) -> str:
+    done = _blueprint(command, seconds)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def _refuses(command: str, **environment: str) -> str:
+    """What a command that must not go on says."""
+    done = _blueprint(command, REFUSAL_SECONDS, **environment)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "remedy:" in done.stderr
+    return " ".join(done.stderr.split())
 
 
 def _docker(*arguments: str) -> str:
     return subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=60, check=True).stdout
 
 
+def _containers(*options: str) -> list[str]:
+    """The ids of the cluster's containers, its registry included."""
+    return _docker("ps", "--quiet", "--filter", f"network={lifecycle.settings().cluster}", *options).split()
+
+
+def _until(what: str, holds: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"after {seconds:.0f} s still not: {what}"
+        time.sleep(0.5)
+
+
+def _products_are_served() -> None:
+    url = stack.outputs(lifecycle.stack_name())["urls"]["gateway"]
+
+    def answers() -> bool:
+        try:
+            return httpx.get(f"{url}/api/products", timeout=5).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    _until("products are served", answers, SERVING_SECONDS)
+
+
+@pytest.mark.concept("A11")
 def test_a_second_up_changes_nothing() -> None:
     """`up` again: Pulumi reports every resource unchanged."""
     started = time.monotonic()
-    done = _blueprint("up", SECOND_UP_SECONDS)
+    printed = _succeeds("up", SECOND_UP_SECONDS)
     print(f"second up: {time.monotonic() - started:.1f} s")
-    assert done.returncode == 0, done.stdout + done.stderr
-    summary = done.stdout[done.stdout.index("Resources:") :]
-    assert "unchanged" in summary, done.stdout
-    assert not any(word in summary for word in ("created", "updated", "replaced", "deleted")), done.stdout
+    summary = printed[printed.index("Resources:") :]
+    assert "unchanged" in summary, printed
+    assert not any(word in summary for word in ("created", "updated", "replaced", "deleted")), printed
 
 
+def test_preview_status_and_urls_answer() -> None:
+    """`preview` finds nothing to do, `status` shows nodes, capabilities and lanes, `urls` the ways in."""
+    assert "unchanged" in _succeeds("preview")
+    status = _blueprint("status").stderr
+    assert all(word in status for word in ("Ready", "catalog", "l7_policy", "source")), status
+    assert "/api" not in _blueprint("urls").stderr
+    assert "http://127.0.0.1:" in _blueprint("urls").stderr
+
+
+@pytest.fixture
+def stranger() -> Iterator[str]:
+    """A kind cluster's node, by its label, that this project did not make; it is never started."""
+    image = _docker("images", "--quiet", "blueprint/node").split()[0]
+    _docker("create", "--name", f"{STRANGER}-control-plane", "--label", f"io.x-k8s.kind.cluster={STRANGER}", image)
+    yield STRANGER
+    _docker("rm", "--force", f"{STRANGER}-control-plane")
+
+
+def test_a_cluster_that_is_not_ours_is_not_touched(stranger: str) -> None:
+    """`up` and `down` under the name of somebody else's cluster refuse, and leave it alone."""
+    for command in ("up", "down"):
+        assert "that this project did not make" in _refuses(command, BLUEPRINT_CLUSTER=stranger)
+    assert f"{stranger}-control-plane" in _docker("ps", "--all", "--format", "{{.Names}}")
+
+
+def test_a_taken_port_is_named_before_anything_is_made() -> None:
+    """The gateway's port is taken: `up` says which, and how to choose another; no container is made."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        said = _refuses("up", BLUEPRINT_CLUSTER="blueprint-elsewhere", BLUEPRINT_GATEWAY_PORT=str(port))
+    assert f"port {port} of 127.0.0.1 is taken" in said
+    assert "BLUEPRINT_GATEWAY_PORT=<port> make up" in said
+    assert not _docker("ps", "--all", "--quiet", "--filter", "name=blueprint-elsewhere").strip()
+
+
+def test_another_name_does_not_replace_the_cluster() -> None:
+    """The stack has a cluster: `up` and `down` under another name refuse, and say how to go on."""
+    elsewhere = {"BLUEPRINT_CLUSTER": "blueprint-elsewhere", "BLUEPRINT_GATEWAY_PORT": "28080"}
+    for command in ("up", "down"):
+        assert "a stack has one cluster" in _refuses(command, **elsewhere, BLUEPRINT_REGISTRY_PORT="25001")
+    _products_are_served()
+
+
+def test_a_cluster_without_its_state_is_not_overwritten(tmp_path: Path) -> None:
+    """The state is empty (another backend), the cluster is there: `up` refuses, since data may be on it."""
+    said = _refuses("up", PULUMI_BACKEND_URL=f"file://{tmp_path}")
+    assert "the state in .blueprint/ does not know it" in said
+    assert "`make down` removes the cluster" in said
+    _products_are_served()
+
+
+@pytest.mark.removes_cluster
+@pytest.mark.concept("B4")
 def test_stopped_nodes_are_started_again() -> None:
     """All containers are stopped, as by a reboot: `up` mends the cluster, and products are served again."""
+    _docker("stop", "--time", "5", *_containers())
+    assert kind.health(lifecycle.settings().cluster) is Health.STOPPED
+    _succeeds("up")
+    _products_are_served()
+
+
+@pytest.mark.removes_cluster
+def test_an_up_that_was_killed_goes_on_where_it_stopped() -> None:
+    """The cluster is gone; `up` is killed while nodes are made, then while Cilium is installed; a third one ends."""
     name = lifecycle.settings().cluster
-    running = _docker("ps", "--quiet", "--filter", f"network={name}").split()
-    _docker("stop", "--time", "5", *running)
-    assert kind.health(name) is Health.STOPPED
-    done = _blueprint("up")
-    assert done.returncode == 0, done.stdout + done.stderr
-    url = stack.outputs(lifecycle.stack_name())["urls"]["gateway"]
-    deadline = time.monotonic() + 180
-    while not _serves(url):
-        assert time.monotonic() < deadline, "products are served within 180 s after the nodes were started"
-        time.sleep(1)
+    _docker("rm", "--force", "--volumes", *_containers("--all"))
+    assert kind.health(name) is Health.ABSENT
+    _killed_up("a node is made", lambda: bool(_docker("ps", "--quiet", "--filter", f"name=^{name}-worker$").strip()))
+    assert kind.health(name) is Health.HALF_MADE
+    _killed_up("Cilium is being installed", lambda: _has_daemon_set(name))
+    _succeeds("up")
+    _products_are_served()
 
 
-def _serves(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/api/products", timeout=5).status_code == 200
-    except httpx.HTTPError:
-        return False
+def _killed_up(when: str, holds: Callable[[], bool]) -> None:
+    """Starts `up`, and kills it with every program that it started as soon as the condition holds."""
+    with subprocess.Popen(
+        [BLUEPRINT, "up"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as running:
+        try:
+            _until(when, holds, UP_SECONDS)
+        finally:
+            os.killpg(running.pid, signal.SIGKILL)
 
 
+def _has_daemon_set(name: str) -> bool:
+    kubectl = ["docker", "exec", f"{name}-control-plane", "kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf"]
+    command = [*kubectl, "--namespace", "kube-system", "get", "daemonset", "cilium"]
+    return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
+
+
+@pytest.mark.removes_cluster
 def test_down_leaves_nothing_behind() -> None:
     """`down` removes every container, network, volume and firewall rule of the cluster, and empties the state."""
     name = lifecycle.settings().cluster
-    done = _blueprint("down")
-    assert done.returncode == 0, done.stdout + done.stderr
-    for listing in (["ps", "--all"], ["network", "ls"], ["volume", "ls"]):
-        left = _docker(
-            *listing, "--quiet", "--filter", f"{'label=io.x-k8s.kind.cluster' if listing[0] == 'ps' else 'name'}={name}"
-        )
-        assert not left.strip(), f"docker {' '.join(listing)}: {left}"
+    _succeeds("down")
     assert not _docker("ps", "--all", "--quiet", "--filter", f"label=io.x-k8s.kind.cluster={name}").strip()
-    assert name not in subprocess.run(["iptables-save"], capture_output=True, text=True, timeout=30, check=True).stdout
+    for listing in (["ps", "--all"], ["network", "ls"], ["volume", "ls"]):
+        left = _docker(*listing, "--quiet", "--filter", f"name={name}")
+        assert not left.strip(), f"docker {' '.join(listing)}: {left}"
+    rules = subprocess.run(["iptables-save"], capture_output=True, text=True, timeout=30, check=True).stdout
+    assert f"blueprint-egress-guard:{name}" not in rules
     assert stack.resources(lifecycle.stack_name()) == []
+    _succeeds("down")
