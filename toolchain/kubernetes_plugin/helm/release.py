@@ -123,17 +123,11 @@ class Releases:
             return
         namespace, name = metadata.split_identifier(id_)
         limit = arguments.seconds(inputs, timeout)
-        line = [
-            "uninstall",
-            name,
-            "--namespace",
-            namespace or "default",
-            "--ignore-not-found",
-            "--timeout",
-            f"{limit}s",
-        ]
-        wait = [] if plain(inputs).get("skipAwait") else ["--wait=legacy"]
-        self._helm().run([*line, *wait], limit + _SLACK_SECONDS)
+        self._uninstall(self._helm(), name, namespace or "default", limit, wait=not plain(inputs).get("skipAwait"))
+
+    def _uninstall(self, helm: Helm, name: str, namespace: str, limit: int, *, wait: bool) -> None:
+        line = ["uninstall", name, "--namespace", namespace, "--ignore-not-found", "--timeout", f"{limit}s"]
+        helm.run([*line, "--wait=legacy"] if wait else line, limit + _SLACK_SECONDS)
 
     def _previewed(self, inputs: Properties) -> Properties:
         """The inputs, after helm has rendered them: an error in a template or a value shows in the preview."""
@@ -178,8 +172,8 @@ class Releases:
         good = [item for item in history if item["status"] in ("deployed", "superseded")]
         place = [given["name"], "--namespace", given["namespace"]]
         limit = arguments.seconds(given, 0)
-        if not good:
-            helm.run(["uninstall", *place, "--ignore-not-found", "--timeout", f"{limit}s"], limit + _SLACK_SECONDS)
+        if not good:  # what is being deleted, such as a namespace, would refuse what is installed next
+            self._uninstall(helm, given["name"], given["namespace"], limit, wait=True)
         elif history[-1]["status"].startswith("pending"):
             helm.run(["rollback", place[0], str(good[-1]["revision"]), *place[1:]], limit + _SLACK_SECONDS)
 

@@ -23,27 +23,39 @@ from toolchain.kubernetes_plugin import kubeconfig as kubeconfigs
 from toolchain.kubernetes_plugin.tests.conformance.servers import control_plane
 
 KUBECONFIG_VARIABLE = "BLUEPRINT_CONFORMANCE_KUBECONFIG"
+IMAGE_VARIABLE = "BLUEPRINT_CONFORMANCE_IMAGE"
 Program = Callable[[], None]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", f"needs_kubelet: runs pods; needs a real cluster in {KUBECONFIG_VARIABLE}")
+    config.addinivalue_line(
+        "markers", f"needs_kubelet: runs pods of {IMAGE_VARIABLE} on the real cluster of {KUBECONFIG_VARIABLE}"
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if KUBECONFIG_VARIABLE in os.environ:
+    if {KUBECONFIG_VARIABLE, IMAGE_VARIABLE} <= os.environ.keys():
         return
     for item in items:
         if item.get_closest_marker("needs_kubelet"):
-            item.add_marker(pytest.mark.skip(reason=f"needs a kubelet: set {KUBECONFIG_VARIABLE}"))
+            item.add_marker(pytest.mark.skip(reason=f"needs a kubelet: set {KUBECONFIG_VARIABLE}, {IMAGE_VARIABLE}"))
+
+
+@pytest.fixture
+def kubeconfig(request: pytest.FixtureRequest) -> Path:
+    """The kubeconfig of the cluster that the test works on.
+
+    Where no kubelet interferes the tests play it, by writing statuses; the cases that run pods have a real cluster.
+    """
+    if request.node.get_closest_marker("needs_kubelet"):
+        return Path(os.environ[KUBECONFIG_VARIABLE])
+    path: Path = request.getfixturevalue("nodeless")
+    return path
 
 
 @pytest.fixture(scope="session")
-def kubeconfig(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Path]:
-    """The cluster's kubeconfig: the given one's, else that of a control plane which the first worker starts."""
-    if given := os.environ.get(KUBECONFIG_VARIABLE):
-        yield Path(given)
-        return
+def nodeless(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Path]:
+    """The kubeconfig of a control plane without nodes, which the first worker that needs one starts for all."""
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "control-plane"
     folder.mkdir(exist_ok=True)

@@ -1,6 +1,7 @@
 """Readiness. Without a kubelet the tests play it, by writing statuses; cases that need one are marked."""
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pytest
 
-from toolchain.kubernetes_plugin.tests.conformance.conftest import Program, World
+from toolchain.kubernetes_plugin.tests.conformance.conftest import IMAGE_VARIABLE, Program, World
 
 LABELS = {"app": "a"}
 POD: Any = {"containers": [{"name": "c", "image": "image"}]}
@@ -198,9 +199,16 @@ def test_failed_job_fails_with_its_reason(world: World) -> None:
     actor.join(5)
 
 
+def image() -> str:
+    """An image with a shell that the real cluster can pull; without one, pods never run."""
+    return os.environ.get(IMAGE_VARIABLE, "image")
+
+
 def deployment(world: World, command: list[str], seconds: int = 60) -> Program:
     def program() -> None:
-        container = {"name": "c", "image": "busybox", "image_pull_policy": "IfNotPresent", "command": command}
+        # Without a probe a container that ends at once counts as ready for that moment.
+        probe = {"exec_": {"command": ["true"]}, "initial_delay_seconds": 3}
+        container = {"name": "c", "image": image(), "command": command, "readiness_probe": probe}
         template = {"metadata": {"labels": LABELS}, "spec": {"containers": [container]}}
         metadata = world.meta("d", annotations={"pulumi.com/timeoutSeconds": str(seconds)})
         spec: Any = {"replicas": 1, "selector": {"match_labels": LABELS}, "template": template}
@@ -226,3 +234,41 @@ def test_crashing_deployment_fails_with_the_last_log_lines(world: World) -> None
     message = world.fails(deployment(world, ["sh", "-c", "echo the-last-words; exit 3"], seconds=25))
     assert "the-last-words" in message
     assert "exit code 3" in message
+
+
+@pytest.mark.needs_kubelet
+def test_an_image_that_is_not_there_fails_with_the_kubelets_reason(world: World) -> None:
+    def program() -> None:
+        metadata = world.meta("p", annotations={"pulumi.com/timeoutSeconds": "20"})
+        absent = f"{image().partition('@')[0]}@sha256:{'0' * 64}"
+        spec: Any = {"containers": [{"name": "c", "image": absent}]}
+        k8s.core.v1.Pod("p", metadata=metadata, spec=spec, opts=world.options())
+
+    message = world.fails(program)
+    assert "ImagePull" in message, "the reason is ErrImagePull or ImagePullBackOff"
+    assert "0" * 64 in message
+
+
+@pytest.mark.needs_kubelet
+def test_a_job_runs_to_its_end(world: World) -> None:
+    def program() -> None:
+        container = {"name": "c", "image": image(), "command": ["true"]}
+        template = {"spec": {"restart_policy": "Never", "containers": [container]}}
+        spec: Any = {"template": template}
+        made = k8s.batch.v1.Job("j", metadata=world.meta("j"), spec=spec, opts=world.options())
+        pulumi.export("succeeded", made.status.succeeded)
+
+    assert world.up(program).outputs["succeeded"].value == 1
+
+
+@pytest.mark.needs_kubelet
+def test_a_stateful_set_is_awaited_pod_by_pod(world: World) -> None:
+    def program() -> None:
+        container = {"name": "c", "image": image(), "command": ["sleep", "3600"]}
+        template = {"metadata": {"labels": LABELS}, "spec": {"containers": [container]}}
+        selector = {"match_labels": LABELS}
+        spec: Any = {"service_name": "s", "replicas": 2, "selector": selector, "template": template}
+        k8s.apps.v1.StatefulSet("s", metadata=world.meta("s"), spec=spec, opts=world.options())
+
+    world.up(program)
+    assert world.object("statefulset", "s")["status"]["readyReplicas"] == 2

@@ -23,6 +23,15 @@ kind: Pod
 metadata: {name: {{ .Release.Name }}-pod}
 spec: {containers: [{name: c, image: none}]}
 """
+OWN_NAMESPACE = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: {{ .Release.Namespace }}-own}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: inside, namespace: {{ .Release.Namespace }}-own}
+"""
 
 
 @pytest.fixture
@@ -101,11 +110,14 @@ def test_error_in_a_template_shows_in_the_preview(world: World, chart: Path) -> 
 
 
 def test_failed_install_is_remembered_and_mended_by_the_next_update(world: World, chart: Path) -> None:
+    """What failed is removed first, and waited for: a namespace that is still going would refuse its new content."""
     (chart / "templates/pod.yaml").write_text(BROKEN)
+    (chart / "templates/own.yaml").write_text(OWN_NAMESPACE)
     assert "failed" in world.fails(release(world, chart, timeout=4))
     (chart / "templates/pod.yaml").unlink()
     result = world.up(release(world, chart))
     assert result.outputs["status"].value["status"] == "deployed"
+    world.stack.destroy(color="never")
 
 
 def test_failed_upgrade_with_atomic_rolls_back(world: World, chart: Path) -> None:
