@@ -3,6 +3,7 @@
 Everything lies in `.blueprint/` of the checkout, unless the user chose a backend or a passphrase: these are respected.
 """
 
+import filecmp
 import os
 import secrets
 import stat
@@ -100,7 +101,7 @@ def plugin_lane() -> plugin.Lane:
 
 
 def _link(source: Path, target: Path) -> None:
-    if target.exists() and target.stat().st_size == source.stat().st_size:
+    if target.exists() and filecmp.cmp(source, target, shallow=False):
         return
     scratch = target.with_name(f".{target.name}-{os.getpid()}")
     try:

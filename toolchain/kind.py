@@ -12,18 +12,19 @@ from enum import StrEnum
 
 import yaml
 
-from toolchain import egress_guard, network, programs
+from toolchain import egress_guard, network, programs, registry
 from toolchain.errors import ToolchainError
 from toolchain.shell import run
 
 POD_SUBNET = "10.244.0.0/16"
 SERVICE_SUBNET = "10.96.0.0/16"
 GATEWAY_NODE_PORT = 30080
-REGISTRY_CONTAINER_PORT = 5000
 CREATE_SECONDS = 600
 COMMAND_SECONDS = 60
 READY_SECONDS = 180
+_LEAST_ADDRESSES = 128
 _COMPLETE = "/kind/blueprint-complete"
+"""A file of the control plane's node, written last: how many nodes the cluster has."""
 _CLUSTER_LABEL = "io.x-k8s.kind.cluster"
 
 
@@ -50,7 +51,7 @@ class Spec:
     @property
     def registry(self) -> str:
         """The registry's address as the nodes and the manifests name it."""
-        return f"{registry_name(self.name)}:{REGISTRY_CONTAINER_PORT}"
+        return registry.address(self.name)
 
 
 class Health(StrEnum):
@@ -59,14 +60,10 @@ class Health(StrEnum):
     ABSENT = "absent"
     FOREIGN = "foreign"
     HALF_MADE = "half made"
+    LACKS_NODES = "lacks nodes"
     STOPPED = "stopped"
     SILENT = "does not answer"
     HEALTHY = "healthy"
-
-
-def registry_name(cluster: str) -> str:
-    """The name of the registry's container."""
-    return f"{cluster}-registry"
 
 
 def configuration(spec: Spec) -> dict[str, object]:
@@ -108,10 +105,13 @@ def health(name: str) -> Health:
         return Health.ABSENT
     if any(node.network != name for node in nodes) or not network.is_ours(name):
         return Health.FOREIGN
-    if any(not node.running for node in nodes) or not _registry_runs(name):
+    if any(not node.running for node in nodes) or not registry.runs(name):
         return Health.STOPPED if _has_control_plane(name, nodes) else Health.HALF_MADE
-    if not _holds(["docker", "exec", f"{name}-control-plane", "test", "-e", _COMPLETE]):
+    complete = _number_of_nodes(name)
+    if complete is None:
         return Health.HALF_MADE
+    if len(nodes) < complete:
+        return Health.LACKS_NODES
     return Health.HEALTHY if _answers(name) else Health.SILENT
 
 
@@ -128,7 +128,8 @@ def create(spec: Spec) -> None:
         delete(spec.name)
     network.ensure(spec.name)
     egress_guard.apply(spec.name)
-    _run_registry(spec)
+    registry.remove(spec.name)
+    registry.run(spec.name, spec.registry_port, spec.registry_image)
     _kind(
         spec.name,
         ["create", "cluster", "--config", "-", "--image", spec.node_image],
@@ -136,19 +137,31 @@ def create(spec: Spec) -> None:
         seconds=CREATE_SECONDS,
     )
     for node in _nodes(spec.name):
-        _trust_registry(node.name, spec.registry)
-    _docker("exec", f"{spec.name}-control-plane", "touch", _COMPLETE)
+        registry.trust(node.name, spec.registry)
+    nodes = str(len(_nodes(spec.name)))
+    _docker("exec", "-i", f"{spec.name}-control-plane", "cp", "/dev/stdin", _COMPLETE, stdin=nodes)
 
 
-def start(name: str) -> None:
+def start(name: str, registry_port: int, registry_image: str) -> None:
     """Starts the containers of a stopped cluster, the control plane first, and waits for its API server.
+
+    A registry that is gone is made anew on its volume.
+
+    Args:
+        name: the cluster's.
+        registry_port: port of the host's loopback on which the registry takes images.
+        registry_image: the registry's image.
 
     Raises:
         ToolchainError: it did not answer within 180 s.
     """
     egress_guard.apply(name)
+    registry.ensure(name, registry_port, registry_image)
     order = sorted(_nodes(name), key=lambda node: (not node.name.endswith("control-plane"), node.name))
-    for container in [registry_name(name), *(node.name for node in order)]:
+    for node in order:
+        if node.paused:
+            _docker("unpause", node.name)
+    for container in [registry.name(name), *(node.name for node in order)]:
         _docker("start", container)
     deadline = time.monotonic() + READY_SECONDS
     while not _answers(name):
@@ -170,15 +183,9 @@ def delete(name: str) -> None:
     if health(name) is Health.FOREIGN:
         refuse_foreign(name)
     _kind(name, ["delete", "cluster", "--name", name])
-    remove_registry(name)
+    registry.remove(name)
     egress_guard.remove(name)
     network.remove(name)
-
-
-def remove_registry(name: str) -> None:
-    """Removes the registry and the images in it."""
-    _docker("rm", "--force", "--volumes", registry_name(name))
-    _docker("volume", "rm", "--force", registry_name(name))
 
 
 def kubeconfig(name: str) -> str:
@@ -190,13 +197,21 @@ def load_balancer_range(name: str) -> tuple[str, str]:
     """First and last address of the cluster's network that Services of type LoadBalancer may take.
 
     They are the network's highest ones: Docker gives containers the lowest.
+
+    Raises:
+        ToolchainError: the network has no subnet that is large enough.
     """
     found = json.loads(_docker("network", "inspect", name))[0]["IPAM"]["Config"]
-    subnet = next(
-        ipaddress.IPv4Network(entry["Subnet"]) for entry in found if ipaddress.ip_network(entry["Subnet"]).version == 4
+    subnets = [ipaddress.ip_network(entry["Subnet"]) for entry in found]
+    for subnet in subnets:
+        if subnet.version == 4 and subnet.num_addresses >= _LEAST_ADDRESSES:
+            last = subnet.broadcast_address - 5
+            return str(last - 49), str(last)
+    raise ToolchainError(
+        f"the Docker network {name!r} has the subnets {', '.join(map(str, subnets)) or 'none'}",
+        f"the nodes and the load balancer need one of IPv4 with {_LEAST_ADDRESSES} addresses or more",
+        "choose larger `default-address-pools` in Docker's daemon.json, then `make down` and `make up`",
     )
-    last = subnet.broadcast_address - 5
-    return str(last - 49), str(last)
 
 
 def refuse_foreign(name: str) -> None:
@@ -215,8 +230,16 @@ def refuse_foreign(name: str) -> None:
 @dataclass(frozen=True)
 class _Node:
     name: str
-    running: bool
+    state: str  # in Docker's words: created, running, paused, exited, …
     network: str
+
+    @property
+    def running(self) -> bool:
+        return self.state == "running"
+
+    @property
+    def paused(self) -> bool:
+        return self.state == "paused"
 
 
 def _nodes(name: str) -> list[_Node]:
@@ -224,16 +247,20 @@ def _nodes(name: str) -> list[_Node]:
         "ps", "--all", "--filter", f"label={_CLUSTER_LABEL}={name}", "--format", "{{.Names}} {{.State}} {{.Networks}}"
     ).splitlines()
     fields = [line.split(" ") for line in sorted(lines)]
-    return [_Node(found, state == "running", networks) for found, state, networks in fields]
+    return [_Node(*found) for found in fields]
 
 
 def _has_control_plane(name: str, nodes: list[_Node]) -> bool:
     return any(node.name == f"{name}-control-plane" for node in nodes) and len(nodes) > 1
 
 
-def _registry_runs(name: str) -> bool:
-    names = _docker("ps", "--filter", f"name=^{registry_name(name)}$", "--format", "{{.Names}}")
-    return bool(names.strip())
+def _number_of_nodes(name: str) -> int | None:
+    """How many nodes the cluster was made with; None where its making did not end."""
+    command = ["docker", "exec", f"{name}-control-plane", "cat", _COMPLETE]
+    try:
+        return int(run(command, seconds=COMMAND_SECONDS, remedy="run `make up` again"))
+    except (ToolchainError, ValueError):
+        return None  # a question, not an act: it was not made to its end
 
 
 def _answers(name: str) -> bool:
@@ -255,24 +282,6 @@ def _holds(command: list[str]) -> bool:
     except ToolchainError:
         return False  # a question, not an act: the answer is no
     return True
-
-
-def _run_registry(spec: Spec) -> None:
-    name = registry_name(spec.name)
-    remove_registry(spec.name)
-    _docker(
-        *("run", "--detach", "--name", name, "--network", spec.name, "--restart", "unless-stopped"),
-        *("--label", f"{network.LABEL}={spec.name}", "--read-only", "--cap-drop", "ALL"),
-        *("--security-opt", "no-new-privileges", "--volume", f"{name}:/var/lib/registry"),
-        *("--publish", f"127.0.0.1:{spec.registry_port}:{REGISTRY_CONTAINER_PORT}", spec.registry_image),
-    )
-
-
-def _trust_registry(node: str, registry: str) -> None:
-    folder = f"/etc/containerd/certs.d/{registry}"
-    hosts = f'[host."http://{registry}"]\n  capabilities = ["pull", "resolve"]\n'
-    _docker("exec", node, "mkdir", "-p", folder)
-    _docker("exec", "-i", node, "cp", "/dev/stdin", f"{folder}/hosts.toml", stdin=hosts)
 
 
 def _docker(*arguments: str, stdin: str | None = None) -> str:

@@ -4,12 +4,12 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from images import builder
 from infra.settings import Settings, SettingsError, Target, from_file
-from toolchain import backend, engine, kind, paths, preflight, programs, report, stack
+from toolchain import backend, engine, kind, paths, preflight, programs, registry, report, stack
 from toolchain.errors import ToolchainError
 from toolchain.kind import Health
 from toolchain.progress import console, step
@@ -43,13 +43,13 @@ def up() -> None:
     started = time.monotonic()
     chosen = settings()
     with _alone():
-        _provide(chosen)
+        _provide(chosen, _make_room)
         stack.select(stack_name())
-        interrupted = stack.mend(stack_name())
+        stack.mend(stack_name())
         if chosen.target is Target.KIND:
             _mend_cluster(chosen)
         report.print_lanes(PROGRAMS, backend.plugin_lane(), IMAGES)
-        stack.operate("up", stack_name(), "--yes", "--skip-preview", "--suppress-outputs", again=interrupted)
+        stack.operate("up", stack_name(), "--yes", "--skip-preview", "--suppress-outputs")
     report.print_urls(stack.outputs(stack_name()))
     console.print(f"ready in {time.monotonic() - started:.0f} s")
 
@@ -64,7 +64,7 @@ def preview() -> None:
     """Shows what `up` would change, and changes nothing but the caches."""
     chosen = settings()
     with _alone():
-        _provide(chosen)
+        _provide(chosen, _refuse_foreign)
         stack.select(stack_name())
         stack.operate("preview", stack_name(), "--diff")
 
@@ -91,13 +91,13 @@ def down() -> None:
                 kind.delete(chosen.cluster)
 
 
-def _provide(chosen: Settings) -> None:
+def _provide(chosen: Settings, check_cluster: Callable[[Settings], None]) -> None:
     """Everything that the Pulumi program needs from the host, the quick checks first."""
     preflight.check_memory()
     preflight.check_disk()
     engine.ensure()
     if chosen.target is Target.KIND:
-        _check_cluster(chosen)
+        check_cluster(chosen)
     for name in PROGRAMS:
         programs.ensure(name)
     builder.ensure_all(IMAGES)
@@ -108,7 +108,8 @@ def _refuse_foreign(chosen: Settings) -> None:
         kind.refuse_foreign(chosen.cluster)
 
 
-def _check_cluster(chosen: Settings) -> None:
+def _make_room(chosen: Settings) -> None:
+    """Where a cluster is to be made: nothing half made is left, and its ports are free."""
     _refuse_foreign(chosen)
     found = kind.health(chosen.cluster)
     if found in (Health.ABSENT, Health.HALF_MADE):
@@ -116,7 +117,7 @@ def _check_cluster(chosen: Settings) -> None:
             with step("remove a cluster that an earlier run left half made"):
                 kind.delete(chosen.cluster)
         preflight.check_port(chosen.gateway_port, "blueprint:gatewayPort", "BLUEPRINT_GATEWAY_PORT")
-        kind.remove_registry(chosen.cluster)
+        registry.remove(chosen.cluster)
         preflight.check_port(chosen.registry_port, "blueprint:registryPort", "BLUEPRINT_REGISTRY_PORT")
 
 
@@ -136,7 +137,13 @@ def _mend_cluster(chosen: Settings) -> None:
         )
     elif found in (Health.STOPPED, Health.SILENT):
         with step(f"start the cluster again (it was {found.value})"):
-            kind.start(name)
+            kind.start(name, chosen.registry_port, builder.reference("registry"))
+    elif found is Health.LACKS_NODES:
+        raise ToolchainError(
+            f"the cluster {name!r} lacks nodes that it was made with",
+            "kind cannot add a node, and what was stored on it is gone with it",
+            "`make down` removes the cluster and its data; then `make up`",
+        )
 
 
 def _refuse_another_cluster(chosen: Settings) -> None:

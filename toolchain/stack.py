@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ from toolchain.shell import run
 STACK_SECONDS = 120
 OPERATION_SECONDS = 3600
 INTERRUPT_SECONDS = 180
-_TAKE_OVER = {"PULUMI_K8S_UPSERT_EXISTING_OBJECTS": "true"}
+_SECRET_VALUE = re.compile(r"^[^#]*\bsecure:", re.MULTILINE)
 
 
 def select(name: str) -> None:
@@ -47,38 +48,36 @@ def forget_resources(name: str) -> None:
     _pulumi("stack", "import", "--stack", name, "--force", stdin=json.dumps(deployment))
 
 
-def mend(name: str) -> bool:
-    """Clears what a killed run left: its lock, and the notes of creations that it began. Whether there were such notes.
+def mend(name: str) -> None:
+    """Clears what a killed run left: its lock, and the notes of creations that it began.
 
     Every creation of this program may be repeated (server-side apply, content-addressed images, a cluster that is
     made anew when it is half made), so a begun one is begun again.
     """
-    if _dead_locks():
+    if _dead_locks(name):
         console.print("! an earlier run was killed; its lock is removed")
         _pulumi("cancel", "--yes", "--stack", name)
     deployment = _export(name)
-    interrupted = bool((deployment.get("deployment") or {}).get("pending_operations"))
-    if interrupted:
+    if (deployment.get("deployment") or {}).get("pending_operations"):
         console.print("! an earlier run was interrupted; what it began is done again")
         deployment["deployment"]["pending_operations"] = []
         _pulumi("stack", "import", "--stack", name, "--force", stdin=json.dumps(deployment))
-    return interrupted
 
 
-def operate(operation: str, name: str, *options: str, again: bool = False) -> None:
+def operate(operation: str, name: str, *options: str) -> None:
     """Runs `pulumi up`, `preview` or `destroy` with its own display.
 
-    With `again`, objects that an interrupted run made without noting them in the state are taken over.
-
-    An interrupt is passed to Pulumi, which ends what it began and writes its state.
+    An interrupt is passed to Pulumi, which ends what it began and writes its state. Pulumi has a process group of its
+    own: a terminal interrupts the whole of a group, and Pulumi takes a second interrupt for "terminate at once".
 
     Raises:
         ToolchainError: the operation failed.
     """
     command = [_program(), operation, "--stack", name, "--non-interactive", "--suppress-permalink=true", *options]
-    environment = _environment() | (_TAKE_OVER if again else {})
     try:
-        with subprocess.Popen(command, cwd=paths.ROOT, env=environment, stdin=subprocess.DEVNULL) as process:
+        with subprocess.Popen(
+            command, cwd=paths.ROOT, env=_environment(), stdin=subprocess.DEVNULL, process_group=0
+        ) as process:
             code = _wait(process)
     finally:
         keep_file_clean(_stack_file(name))
@@ -91,17 +90,26 @@ def operate(operation: str, name: str, *options: str, again: bool = False) -> No
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:
+    """Pulumi's exit code; after an interrupt or the deadline it may end what it began, then it is killed."""
     try:
         return process.wait(timeout=OPERATION_SECONDS)
     except KeyboardInterrupt:
         console.print("! interrupted: Pulumi ends what it began and writes its state")
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-        process.wait(timeout=INTERRUPT_SECONDS)
+        _end(process)
         raise
     except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGINT)
+        console.print(f"! not done after {OPERATION_SECONDS} s: Pulumi ends what it began and writes its state")
+        return _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> int:
+    process.send_signal(signal.SIGINT)
+    try:
         return process.wait(timeout=INTERRUPT_SECONDS)
+    except subprocess.TimeoutExpired:
+        console.print(f"! Pulumi did not end within {INTERRUPT_SECONDS} s and is killed")
+        process.kill()
+        return process.wait()
 
 
 def keep_file_clean(file: Path) -> None:
@@ -109,9 +117,10 @@ def keep_file_clean(file: Path) -> None:
 
     Where the user keeps secret configuration in the file, the salt belongs to it and stays.
     """
-    lines = file.read_text().splitlines(keepends=True)
-    if any(line.strip().startswith("secure:") for line in lines):
+    text = file.read_text()
+    if _SECRET_VALUE.search(text):
         return
+    lines = text.splitlines(keepends=True)
     kept = [line for line in lines if not line.startswith("encryptionsalt:")]
     if kept != lines:
         file.write_text("".join(kept))
@@ -125,12 +134,12 @@ def _export(name: str) -> dict[str, Any]:
     return dict(json.loads(_pulumi("stack", "export", "--stack", name)))
 
 
-def _dead_locks() -> list[Path]:
-    """Locks in the local backend whose process on this host is gone."""
+def _dead_locks(name: str) -> list[Path]:
+    """The stack's locks in the local backend whose process on this host is gone."""
     folder = backend.local_state()
     if folder is None:
         return []
-    return [lock for lock in (folder / ".pulumi" / "locks").rglob("*.json") if _is_dead(lock)]
+    return [lock for lock in (folder / ".pulumi" / "locks").glob(f"*/*/{name}/*.json") if _is_dead(lock)]
 
 
 def _is_dead(lock: Path) -> bool:

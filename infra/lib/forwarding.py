@@ -1,9 +1,10 @@
 """Dynamic providers whose code stays out of the state.
 
-Pulumi pickles a dynamic provider into the state. Only the few lines below are pickled; they import the module that does
-the work when they are called, so that an edit of that module never shows as a change of a resource.
+Pulumi pickles a dynamic provider into the state. Of the class below only two names are pickled: its own and that of the
+module that does the work, which it imports when it is called. So no edit of either shows as a change of a resource.
 """
 
+import importlib
 from typing import Any
 
 from pulumi import dynamic
@@ -17,8 +18,6 @@ class ForwardingProvider(dynamic.ResourceProvider):
         self.module = module
 
     def _call(self, function: str, *arguments: Any) -> Any:
-        import importlib  # noqa: PLC0415 - pickled with the method
-
         return getattr(importlib.import_module(self.module), function)(*arguments)
 
     def create(self, props: Any) -> Any:

@@ -71,7 +71,13 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             "dry_run": request.dryRun,
             "parallel": request.parallel,
         }
-        command = [program.python(sys.executable), "-u", str(EXECUTOR), *run_arguments(values, program.entry_point)]
+        command = [
+            program.python(sys.executable),
+            "-P",
+            "-u",
+            str(EXECUTOR),
+            *run_arguments(values, program.entry_point),
+        ]
         extra = run_environment(request.config, request.configSecretKeys)
         code = processes.run(command, program.folder, environment(program, extra), context.is_active)
         if code == MESSAGE_SHOWN:

@@ -1,0 +1,1 @@
+"""The language host's tests: its answers in process, and real programs against an engine on the loopback."""
