@@ -107,11 +107,14 @@ def affordable_jobs() -> int:
 
 
 def push(name: str, registry: str) -> str:
-    """Puts the image into a registry that speaks plain HTTP on loopback; nothing is sent when it is there already.
+    """Puts the image into a registry; nothing is sent when it is there already.
+
+    One on 127.0.0.1 is the stack's own: it speaks plain HTTP and takes layers as they are. To any other Docker pushes,
+    by HTTPS and with the user's own login.
 
     Args:
         name: an image of the catalog.
-        registry: host and port, such as `127.0.0.1:5001`.
+        registry: host, port and path, such as `127.0.0.1:5001` or `registry.example.com/blueprint`.
 
     Returns:
         The digest of its manifest there, `sha256:…`.
@@ -119,7 +122,10 @@ def push(name: str, registry: str) -> str:
     Raises:
         ToolchainError: the image cannot be made, or the registry does not take it.
     """
-    to, version = Registry(registry), input_hash(name)
+    version = input_hash(name)
+    if not registry.startswith("127.0.0.1:"):
+        return docker.push(ensure(name), f"{registry}/{name}:{version}")
+    to = Registry(registry)
     return to.digest(name, version) or to.push(name, version, archive(name))
 
 

@@ -1,5 +1,6 @@
 """What the builder asks of Docker. Each call has a deadline; a failed build names its step and its last lines."""
 
+import json
 import os
 import re
 import subprocess
@@ -35,6 +36,19 @@ def exists(tag: str) -> bool:
 def load(archive: Path) -> None:
     """Takes an archive of images into Docker's store, under the tags that it names."""
     call("load", "--quiet", "--input", str(archive), seconds=BUILD_SECONDS)
+
+
+def push(tag: str, target: str) -> str:
+    """Pushes the image of a tag as `target` (`registry/name:version`). Returns the digest of its manifest there.
+
+    Raises:
+        ToolchainError: the registry does not answer, or does not take it (`docker login` gives it a user).
+    """
+    call("tag", tag, target)
+    call("push", "--quiet", target, seconds=BUILD_SECONDS)
+    repository = target.rpartition(":")[0]
+    listed: list[str] = json.loads(call("image", "inspect", "--format", "{{json .RepoDigests}}", target))
+    return next(digest for name, _, digest in (entry.partition("@") for entry in listed) if name == repository)
 
 
 def build(name: str, tag: str, context: Path, dockerfile: Path, arguments: Mapping[str, str], *, network: str) -> None:

@@ -29,6 +29,9 @@ class FakeStore:
         self.calls.append(arguments)
         if arguments[:2] == ("save", "--output"):
             Path(arguments[2]).write_text(arguments[3])
+        if arguments[:2] == ("image", "inspect"):
+            repository = arguments[-1].rpartition(":")[0]
+            return json.dumps([f"elsewhere/gateway@{'sha256:' + 'b' * 64}", f"{repository}@{'sha256:' + 'a' * 64}"])
         return ""
 
 
@@ -144,3 +147,11 @@ def test_a_node_that_cannot_be_filled_is_not_tagged_and_leaves_no_container(
         node_image.build("blueprint/node:1", "blueprint/node-base:1", {"blueprint/etcd:1": "registry.k8s.io/etcd:1"})
     assert "commit" not in [call[0] for call in store.calls]
     assert store.calls[-1][:2] == ("rm", "--force")
+
+
+def test_to_a_registry_elsewhere_docker_pushes_with_the_user_s_login(store: FakeStore) -> None:
+    """The digest is the one of that registry, whatever other registries the image was pushed to before."""
+    assert builder.push("gateway", "registry.example.com:5000/blueprint") == "sha256:" + "a" * 64
+    target = f"registry.example.com:5000/blueprint/gateway:{builder.input_hash('gateway')}"
+    assert ("tag", "blueprint/gateway:0123456789abcdef", target) in store.calls
+    assert ("push", "--quiet", target) in store.calls
