@@ -15,14 +15,21 @@ test: check ## Prove it all: the checks, then every live test on the cluster (ma
 	@$(BLUEPRINT) test
 
 .PHONY: check
-check: .venv/.ready ## Lint, types, unit tests: no cluster, no container engine
+check: .venv/.ready ## Lint, types, unit tests of everything: no cluster, no container engine
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check-services check-types check-units check-lint
+
+.PHONY: check-lint check-types check-units check-services
+check-lint: .venv/.ready
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
+
+check-types: .venv/.ready
 	@$(PYTHON) -m mypy toolchain images infra tests
+
+check-units: .venv/.ready
 	@$(PYTHON) -m pytest -q -n 2
 
-.PHONY: check-services
-check-services: .venv/.ready ## Lint, types and tests of the services (not yet part of `check`: the gateway's tests do not all pass)
+check-services: .venv/.ready
 	@$(MAKE) --no-print-directory -C services check
 
 .PHONY: preview

@@ -158,11 +158,9 @@ def start(name: str, registry_port: int, registry_image: str) -> None:
     egress_guard.apply(name)
     registry.ensure(name, registry_port, registry_image)
     order = sorted(_nodes(name), key=lambda node: (not node.name.endswith("control-plane"), node.name))
-    for node in order:
-        if node.paused:
-            _docker("unpause", node.name)
     for container in [registry.name(name), *(node.name for node in order)]:
-        _docker("start", container)
+        paused = _docker("inspect", "--format", "{{.State.Paused}}", container).strip() == "true"
+        _docker("unpause" if paused else "start", container)
     deadline = time.monotonic() + READY_SECONDS
     while not _answers(name):
         if time.monotonic() > deadline:
@@ -230,16 +228,8 @@ def refuse_foreign(name: str) -> None:
 @dataclass(frozen=True)
 class _Node:
     name: str
-    state: str  # in Docker's words: created, running, paused, exited, …
+    running: bool
     network: str
-
-    @property
-    def running(self) -> bool:
-        return self.state == "running"
-
-    @property
-    def paused(self) -> bool:
-        return self.state == "paused"
 
 
 def _nodes(name: str) -> list[_Node]:
@@ -247,7 +237,7 @@ def _nodes(name: str) -> list[_Node]:
         "ps", "--all", "--filter", f"label={_CLUSTER_LABEL}={name}", "--format", "{{.Names}} {{.State}} {{.Networks}}"
     ).splitlines()
     fields = [line.split(" ") for line in sorted(lines)]
-    return [_Node(*found) for found in fields]
+    return [_Node(found, state == "running", networks) for found, state, networks in fields]
 
 
 def _has_control_plane(name: str, nodes: list[_Node]) -> bool:
@@ -255,12 +245,14 @@ def _has_control_plane(name: str, nodes: list[_Node]) -> bool:
 
 
 def _number_of_nodes(name: str) -> int | None:
-    """How many nodes the cluster was made with; None where its making did not end."""
-    command = ["docker", "exec", f"{name}-control-plane", "cat", _COMPLETE]
-    try:
-        return int(run(command, seconds=COMMAND_SECONDS, remedy="run `make up` again"))
-    except (ToolchainError, ValueError):
-        return None  # a question, not an act: it was not made to its end
+    """How many nodes the cluster was made with; None where its making did not end.
+
+    Raises:
+        ToolchainError: the node cannot be asked, which says nothing of the cluster.
+    """
+    ask = f"cat {_COMPLETE} 2>/dev/null || echo unfinished"
+    answer = _docker("exec", f"{name}-control-plane", "sh", "-c", ask).strip()
+    return None if answer == "unfinished" else int(answer or 0)
 
 
 def _answers(name: str) -> bool:

@@ -129,16 +129,17 @@ def _mend_cluster(chosen: Settings) -> None:
     if found is Health.ABSENT and known:
         console.print("! the state knows a cluster that is gone; it is made anew")
         stack.forget_resources(stack_name())
-    elif found is not Health.ABSENT and not known:
+    if found is not Health.ABSENT and not known:
         raise ToolchainError(
             f"a cluster {name!r} made by this project is there, but the state in .blueprint/ does not know it",
             "cluster and state belong together",
             "`make down` removes the cluster and its data; then `make up`",
         )
-    elif found in (Health.STOPPED, Health.SILENT):
+    if found in (Health.STOPPED, Health.SILENT):
         with step(f"start the cluster again (it was {found.value})"):
             kind.start(name, chosen.registry_port, builder.reference("registry"))
-    elif found is Health.LACKS_NODES:
+        found = kind.health(name)
+    if found is Health.LACKS_NODES:
         raise ToolchainError(
             f"the cluster {name!r} lacks nodes that it was made with",
             "kind cannot add a node, and what was stored on it is gone with it",

@@ -26,7 +26,8 @@ def address(cluster: str) -> str:
 
 def runs(cluster: str) -> bool:
     """Whether its container runs."""
-    return name(cluster) in _docker("ps", "--filter", f"name=^{name(cluster)}$", "--format", "{{.Names}}").split()
+    only = ("--filter", f"name=^{name(cluster)}$", "--filter", "status=running")
+    return name(cluster) in _docker("ps", *only, "--format", "{{.Names}}").split()
 
 
 def run(cluster: str, port: int, image: str) -> None:
@@ -61,10 +62,11 @@ def remove(cluster: str) -> None:
     """
     for kind in ("container", "volume"):
         if _exists(kind, name(cluster)) and not _is_ours(kind, cluster):
+            by_hand = f"docker {kind} rm --force {name(cluster)}"
             raise ToolchainError(
                 f"a {kind} {name(cluster)!r} is there that this project did not make",
                 "only what `make up` made is removed",
-                f"choose another name (BLUEPRINT_CLUSTER=…), or remove it yourself: docker {kind} rm {name(cluster)}",
+                f"choose another name (BLUEPRINT_CLUSTER=…), or remove it yourself: {by_hand}",
             )
     _docker("rm", "--force", "--volumes", name(cluster))
     _docker("volume", "rm", "--force", name(cluster))

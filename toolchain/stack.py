@@ -18,7 +18,7 @@ from toolchain.shell import run
 STACK_SECONDS = 120
 OPERATION_SECONDS = 3600
 INTERRUPT_SECONDS = 180
-_SECRET_VALUE = re.compile(r"^[^#]*\bsecure:", re.MULTILINE)
+_SECRET_VALUE = re.compile(r"""^[^#]*\bsecure["']?\s*:""", re.MULTILINE)
 
 
 def select(name: str) -> None:
@@ -106,8 +106,8 @@ def _end(process: subprocess.Popen[bytes]) -> int:
     process.send_signal(signal.SIGINT)
     try:
         return process.wait(timeout=INTERRUPT_SECONDS)
-    except subprocess.TimeoutExpired:
-        console.print(f"! Pulumi did not end within {INTERRUPT_SECONDS} s and is killed")
+    except (KeyboardInterrupt, subprocess.TimeoutExpired):
+        console.print(f"! Pulumi is killed: interrupted again, or not done {INTERRUPT_SECONDS} s after the interrupt")
         process.kill()
         return process.wait()
 
