@@ -1,5 +1,6 @@
 """Coming and going, in the order in which they stand: `make test` runs this file last, on the cluster of the run."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -171,7 +172,19 @@ def _killed_up(when: str, holds: Callable[[], bool]) -> None:
         try:
             _until(when, holds, UP_SECONDS)
         finally:
-            os.killpg(running.pid, signal.SIGKILL)
+            _until("every program that it started is dead", lambda: not _kill_session(running.pid), 30)
+
+
+def _kill_session(session: int) -> list[int]:
+    """Kills what lives of a session, whatever process groups it made; returns those that it found alive."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+            state, _, _, its_session = stat.read_text().rpartition(")")[2].split()[:4]
+            if int(its_session) == session and state != "Z":
+                os.kill(int(stat.parent.name), signal.SIGKILL)
+                found.append(int(stat.parent.name))
+    return found
 
 
 def _has_daemon_set(name: str) -> bool:
