@@ -105,12 +105,18 @@ def health(name: str) -> Health:
         return Health.ABSENT
     if any(node.network != name for node in nodes) or not network.is_ours(name):
         return Health.FOREIGN
+    if all(node.name != f"{name}-control-plane" for node in nodes):
+        return Health.HALF_MADE
     if any(not node.running for node in nodes) or not registry.runs(name):
-        return Health.STOPPED if _has_control_plane(name, nodes) else Health.HALF_MADE
+        return Health.STOPPED if len(nodes) > 1 else Health.HALF_MADE
+    return _health_of_running(name, len(nodes))
+
+
+def _health_of_running(name: str, nodes: int) -> Health:
     complete = _number_of_nodes(name)
     if complete is None:
         return Health.HALF_MADE
-    if len(nodes) < complete:
+    if nodes < complete:
         return Health.LACKS_NODES
     return Health.HEALTHY if _answers(name) else Health.SILENT
 
@@ -240,10 +246,6 @@ def _nodes(name: str) -> list[_Node]:
     return [_Node(found, state == "running", networks) for found, state, networks in fields]
 
 
-def _has_control_plane(name: str, nodes: list[_Node]) -> bool:
-    return any(node.name == f"{name}-control-plane" for node in nodes) and len(nodes) > 1
-
-
 def _number_of_nodes(name: str) -> int | None:
     """How many nodes the cluster was made with; None where its making did not end.
 
@@ -252,7 +254,9 @@ def _number_of_nodes(name: str) -> int | None:
     """
     ask = f"cat {_COMPLETE} 2>/dev/null || echo unfinished"
     answer = _docker("exec", f"{name}-control-plane", "sh", "-c", ask).strip()
-    return None if answer == "unfinished" else int(answer or 0)
+    if answer == "unfinished":
+        return None
+    return int(answer) if answer.isdigit() else 0  # clusters of earlier versions do not say
 
 
 def _answers(name: str) -> bool:

@@ -18,7 +18,8 @@ from toolchain.shell import run
 STACK_SECONDS = 120
 OPERATION_SECONDS = 3600
 INTERRUPT_SECONDS = 180
-_SECRET_VALUE = re.compile(r"""^[^#]*\bsecure["']?\s*:""", re.MULTILINE)
+_SECRET_VALUE = re.compile(r"""^(?!\s*\#)(?:(?!\s\#).)*\bsecure["']?\s*:""", re.MULTILINE)
+"""A line with the key `secure` outside a comment, which YAML begins by a # after white space."""
 
 
 def select(name: str) -> None:
@@ -103,8 +104,8 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
 
 
 def _end(process: subprocess.Popen[bytes]) -> int:
-    process.send_signal(signal.SIGINT)
     try:
+        process.send_signal(signal.SIGINT)
         return process.wait(timeout=INTERRUPT_SECONDS)
     except (KeyboardInterrupt, subprocess.TimeoutExpired):
         console.print(f"! Pulumi is killed: interrupted again, or not done {INTERRUPT_SECONDS} s after the interrupt")

@@ -1,0 +1,1 @@
+"""The whole Pulumi program, run against an engine that only records."""

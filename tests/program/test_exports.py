@@ -1,0 +1,81 @@
+"""What the stack exports, and that no secret is among it for everybody to read."""
+
+import json
+
+import pytest
+
+from infra.data.data import DATABASES
+from infra.foundation.namespaces import NAMESPACES
+from tests.program.recording import KUBECONFIG, Recorded, is_secret, password, public, revealed
+
+CONTRACT = {"kubeconfig", "gateway_url", "urls", "namespaces", "capabilities", "lanes"}
+PASSWORDS = [password(f"postgres-{user}") for user in ("postgres", *DATABASES)]
+TOKENS = ["the-administrators-token", "the-token-of-one"]
+
+
+def test_the_outputs_have_the_contract_s_names(stack: Recorded) -> None:
+    assert stack.outputs.keys() == CONTRACT | {"images"}
+
+
+def test_namespaces_are_exported_by_their_names(stack: Recorded) -> None:
+    assert stack.outputs["namespaces"] == {name: name for name in NAMESPACES}
+
+
+def test_a_kind_cluster_s_ways_in_are_exported(kind_stack: Recorded) -> None:
+    assert kind_stack.outputs["gateway_url"] == "http://127.0.0.1:9080"
+    assert kind_stack.outputs["urls"] == {
+        "gateway": "http://127.0.0.1:9080",
+        "gateway (load balancer)": "http://172.18.255.200",
+    }
+
+
+def test_what_only_an_existing_cluster_knows_is_left_out(existing_stack: Recorded) -> None:
+    assert (existing_stack.outputs["gateway_url"], existing_stack.outputs["urls"]) == ("", {})
+
+
+def test_capabilities_say_what_each_cluster_can_do(kind_stack: Recorded, existing_stack: Recorded) -> None:
+    assert kind_stack.outputs["capabilities"] == {
+        "own_network": True,
+        "load_balancer": True,
+        "node_port_on_host": True,
+        "l7_policy": False,
+    }
+    assert existing_stack.outputs["capabilities"] == {
+        "own_network": False,
+        "load_balancer": True,
+        "node_port_on_host": False,
+        "l7_policy": False,
+    }
+
+
+def test_every_image_s_lane_and_reference_are_exported(stack: Recorded) -> None:
+    made = {one.name for one in stack.resources if "input_hash" in one.inputs}
+    assert stack.outputs["lanes"] == dict.fromkeys(made, "source")
+    assert stack.outputs["images"].keys() == made
+
+
+def test_the_kubeconfig_is_exported_as_a_secret(kind_stack: Recorded, existing_stack: Recorded) -> None:
+    assert is_secret(kind_stack.outputs["kubeconfig"])
+    assert revealed(kind_stack.outputs["kubeconfig"]) == KUBECONFIG
+    assert is_secret(existing_stack.outputs["kubeconfig"])
+
+
+@pytest.mark.parametrize("secret", [*PASSWORDS, *TOKENS])
+def test_no_secret_is_a_plain_output_or_a_plain_input(stack: Recorded, secret: str) -> None:
+    """What everybody may read, of the outputs and of every resource, holds neither a password nor a key."""
+    assert secret not in json.dumps(public(stack.outputs))
+    for one in stack.resources:
+        assert secret not in json.dumps(public(one.wire)), one.urn
+
+
+def test_the_secrets_are_there_for_those_who_need_them(stack: Recorded) -> None:
+    """Else the test above would find nothing to hide."""
+    everything = json.dumps([revealed(one.wire) for one in stack.resources])
+    assert all(secret in everything for secret in PASSWORDS)
+    assert any(token in everything for token in TOKENS)
+
+
+def test_passwords_are_kept_as_secrets_from_the_first(stack: Recorded) -> None:
+    drawn = [one for one in stack.resources if one.name in {"postgres-postgres", "postgres-catalog"}]
+    assert len(drawn) == 2
+    assert {one.secret_outputs for one in drawn} == {frozenset({"value"})}
