@@ -10,6 +10,8 @@ from app.schemas import Product, ProductPage
 from blueprint_kit.problems import Problem
 
 MOST_PAGES = 1_000_000
+SKU_RULE = r"^[A-Z0-9]+(-[A-Z0-9]+)*$"  # as migration 0001 has it
+SKU_MOST = 40
 
 router = APIRouter()
 
@@ -20,7 +22,7 @@ def database_of(request: Request) -> Database:
 
 
 DatabaseHere = Annotated[Database, Depends(database_of)]
-Sku = Annotated[str, Path(pattern=r"^[A-Z0-9]+(-[A-Z0-9]+)*$", max_length=40)]
+Sku = Annotated[str, Path(pattern=SKU_RULE, max_length=SKU_MOST)]
 
 
 @router.api_route("/products", methods=["GET", "HEAD"])

@@ -1,5 +1,6 @@
 """A gateway on real ports in front of upstreams that do what a test says."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
@@ -8,32 +9,29 @@ from typing import Any
 
 import pytest
 import yaml
-from blueprint_testing import Running, running
+from blueprint_testing import LOCAL, Running, running
 
 from app.main import create
 from app.settings import GatewaySettings
 from blueprint_kit.settings import load_settings
 
+Reader = asyncio.StreamReader
+Writer = asyncio.StreamWriter
 Start = Callable[..., AbstractAsyncContextManager[Running]]
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Start:
     @contextlib.asynccontextmanager
-    async def gateway(upstream: str, _settings: dict[str, Any] | None = None, **route: Any) -> AsyncIterator[Running]:
+    async def gateway(upstream: str, **route: Any) -> AsyncIterator[Running]:
         """A gateway whose `/api/things` is `/things` of `upstream`, with `route` added to that line of the table."""
-        line = {"path": "/api/things", "upstream": f"{upstream}/things", "timeout_seconds": 2} | route
+        line = {"path": "/api/things", "upstream": f"{upstream}/things", "timeout_seconds": 10} | route
         (tmp_path / "routes.yaml").write_text(yaml.safe_dump({"routes": [line]}))
         settings = load_settings(
             GatewaySettings,
             routes_file=tmp_path / "routes.yaml",
-            http_host="127.0.0.1",
-            http_port=0,
-            metrics_port=0,
-            drain_seconds=0,
-            shutdown_seconds=2,
             body_seconds=1,
-            **(_settings or {}),
+            **LOCAL,
         )
         async with running(create(settings), settings) as service:
             yield service

@@ -1,4 +1,4 @@
-"""Requests to other services: one client per process and upstream, with time limits, retries and a circuit breaker.
+"""Requests to other services: one `Upstream` per process and origin, with time limits, retries and a circuit breaker.
 
 A request is repeated only if its method is idempotent, its body can be sent again, and the connection broke before the
 response's head. What finally fails is raised as a problem, so a service that does not handle it answers with it.
@@ -7,6 +7,7 @@ response's head. What finally fails is raised as a problem, so a service that do
 import asyncio
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import httpx
@@ -79,11 +80,13 @@ class UpstreamTimeout(Problem):
 class Upstream(httpx.AsyncBaseTransport):
     """Everything between a request and the connection to one upstream. A transport of httpx; needs no client."""
 
-    def __init__(self, name: str, policy: CallPolicy | None = None) -> None:
+    def __init__(
+        self, name: str, policy: CallPolicy | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.name = name
         self.policy = policy or CallPolicy()
-        self.breaker = CircuitBreaker(self.policy.breaker)
-        self._pool = RotatingPool(self.policy.pool)
+        self.breaker = CircuitBreaker(self.policy.breaker, clock)
+        self._pool = RotatingPool(self.policy.pool, clock)
         metrics.BREAKER_OPEN.labels(name).set(0)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -164,17 +167,6 @@ class Upstream(httpx.AsyncBaseTransport):
         if repeatable(request) and _stated_length(response) <= self.policy.whole_bytes:
             await _read_whole(response)
         return response
-
-
-def outbound_client(name: str, base_url: str, policy: CallPolicy | None = None) -> httpx.AsyncClient:
-    """The client that a process makes once for the service at `base_url` and closes when it ends."""
-    return httpx.AsyncClient(
-        transport=Upstream(name, policy),
-        base_url=base_url,
-        timeout=None,  # noqa: S113 - the transport sets the limits
-        follow_redirects=False,
-        trust_env=False,
-    )
 
 
 def repeatable(request: httpx.Request) -> bool:

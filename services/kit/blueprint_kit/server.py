@@ -10,7 +10,7 @@ import json
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import uvicorn
@@ -29,13 +29,29 @@ EXIT_CONFIGURATION = 78  # EX_CONFIG of sysexits.h
 log = logger(__name__)
 
 
+class StartupError(Exception):
+    """The application did not start."""
+
+
 class QuietServer(uvicorn.Server):
-    """uvicorn's server without its own handling of signals, which knows no readiness."""
+    """uvicorn's server, whose caller handles signals, knows when it listens, and decides how the process ends."""
+
+    def __init__(self, config: ServiceConfig) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave the signals to `serve`."""
+        """Leave the signals to `serve`: uvicorn's own handling knows no readiness."""
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the application, then listen. Raises StartupError."""
+        try:
+            await super().startup(sockets)
+        except SystemExit as error:  # uvicorn has logged why; its exit would end the metrics' server in its midst
+            raise StartupError from error
+        self.listening.set()
 
 
 def main(load: Callable[[], ServiceSettings], create: Callable[[Any], FastAPI]) -> None:
@@ -72,11 +88,11 @@ async def _serve_until_signal(app: FastAPI, settings: ServiceSettings) -> bool:
 
 
 async def serve(
-    app: FastAPI, settings: ServiceSettings, stop: asyncio.Event, bound: Callable[[int, int], None] | None = None
+    app: FastAPI, settings: ServiceSettings, stop: asyncio.Event, listening: Callable[[int, int], None] | None = None
 ) -> bool:
     """Serve until `stop` is set; whether it went as it should. Raises SettingsError for a port that is taken.
 
-    `bound` is told the service's and the metrics' port.
+    `listening` is told the service's and the metrics' port once both accept connections.
     """
     metrics.SERVICE.labels(settings.service_name, settings.service_version).set(1)
     with _bound(settings, "http_port") as http, _bound(settings, "metrics_port") as scraped:
@@ -85,27 +101,40 @@ async def serve(
         tasks = [
             asyncio.create_task(server.serve([port])) for server, port in zip(servers, (http, scraped), strict=True)
         ]
-        log.info("serving", http_port=ports[0], metrics_port=ports[1])
-        if bound is not None:
-            bound(*ports)
-        stopped = await _wait_for_end(tasks, stop)
+        stopped = False
+        if await _comes_first(_all_listen(servers), tasks):
+            log.info("serving", http_port=ports[0], metrics_port=ports[1])
+            if listening is not None:
+                listening(*ports)
+            stopped = await _comes_first(stop.wait(), tasks)
         if stopped:
             await _drain(app.state.probes, settings, stop)
-        for server, task in zip(servers, tasks, strict=True):  # the metrics last
-            server.should_exit = True
-            await asyncio.wait([task])
+        await _end(servers, tasks)
+    return stopped
+
+
+async def _all_listen(servers: list[QuietServer]) -> None:
+    for server in servers:
+        await server.listening.wait()
+
+
+async def _comes_first(awaited: Coroutine[Any, Any, object], tasks: list[asyncio.Task[None]]) -> bool:
+    """Wait for `awaited` (true), or until a server ended by itself, which is a failure (false)."""
+    waiting = asyncio.create_task(awaited)
+    await asyncio.wait([*tasks, waiting], return_when=asyncio.FIRST_COMPLETED)
+    return not waiting.cancel()
+
+
+async def _end(servers: list[QuietServer], tasks: list[asyncio.Task[None]]) -> None:
+    """Close the ports, the metrics' last, and say what failed."""
+    for server, task in zip(servers, tasks, strict=True):
+        server.should_exit = True
+        await asyncio.wait([task])
     for task in tasks:
-        _say_failure(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.error("the server failed", error=repr(error))
     log.info("stopped")
-    return stopped and servers[0].started
-
-
-async def _wait_for_end(tasks: list[asyncio.Task[None]], stop: asyncio.Event) -> bool:
-    """Wait until `stop` is set (true) or a server ended by itself, which is a failure (false)."""
-    asking = asyncio.create_task(stop.wait())
-    await asyncio.wait([*tasks, asking], return_when=asyncio.FIRST_COMPLETED)
-    asking.cancel()
-    return stop.is_set()
 
 
 def _server(app: Any, settings: ServiceSettings) -> QuietServer:
@@ -143,7 +172,7 @@ async def _drain(probes: Probes, settings: ServiceSettings, stop: asyncio.Event)
 
 @contextlib.contextmanager
 def _bound(settings: ServiceSettings, field: str) -> Iterator[socket.socket]:
-    """A listening port of its own, closed at the end."""
+    """A socket bound to the port that `field` names, closed at the end; it does not listen yet."""
     family = socket.AF_INET6 if settings.http_host.version == 6 else socket.AF_INET
     port = getattr(settings, field)
     with socket.socket(family, socket.SOCK_STREAM) as bound:
@@ -168,9 +197,3 @@ def _signals_set(stop: asyncio.Event) -> Iterator[None]:
     finally:
         for number in handled:
             loop.remove_signal_handler(number)
-
-
-def _say_failure(task: asyncio.Task[None]) -> None:
-    error = None if task.cancelled() else task.exception()
-    if error is not None:
-        log.error("the server failed", error=repr(error))

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from blueprint_testing import Running, running
+from blueprint_testing import LOCAL, Running, running
 from fastapi import FastAPI
 from pydantic import BaseModel
 
@@ -22,11 +22,7 @@ def settings() -> ServiceSettings:
     return load_settings(
         ServiceSettings,
         service_name="sample",
-        http_host="127.0.0.1",
-        http_port=0,
-        metrics_port=0,
-        drain_seconds=0,
-        shutdown_seconds=2,
+        **LOCAL,
         body_limit_bytes=1000,
         head_limit_bytes=4096,
         url_limit_bytes=512,

@@ -1,16 +1,9 @@
 """The circuit breaker, with a clock of the test's own."""
 
 import pytest
+from blueprint_testing import Clock
 
 from blueprint_kit.breaker import BreakerPolicy, CircuitBreaker, CircuitOpenError, State
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -1,30 +1,27 @@
 """Requests to other services, against upstreams that misbehave."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from blueprint_testing import Upstream, answer, break_off, upstream
+from blueprint_testing import LOOPBACK, Clock, Handler, Upstream, answer, break_off, reserved_port, upstream
 
 from blueprint_kit.breaker import BreakerPolicy
 from blueprint_kit.logs import bind_request_id
-from blueprint_kit.outbound import (
-    CallPolicy,
-    UpstreamBroken,
-    UpstreamTimeout,
-    UpstreamUnavailable,
-    outbound_client,
-    pause,
-)
-from blueprint_kit.outbound import (
-    Upstream as Outbound,
-)
+from blueprint_kit.outbound import CallPolicy, UpstreamBroken, UpstreamTimeout, UpstreamUnavailable, pause
+from blueprint_kit.outbound import Upstream as Outbound
 from blueprint_kit.pool import PoolPolicy
 
-QUICK = CallPolicy(read_seconds=0.3, head_seconds=1, pool_seconds=0.1, attempts=4, backoff_seconds=0.01)
+QUICK = CallPolicy(attempts=4, backoff_seconds=0.01)
 
 
-def only(count: int):  # type: ignore[no-untyped-def]
+def calling(url: str, policy: CallPolicy = QUICK, clock: Clock | None = None) -> httpx.AsyncClient:
+    """A client whose requests go through the kit."""
+    return httpx.AsyncClient(transport=Outbound("shop", policy, clock or Clock()), base_url=url)
+
+
+def only(count: int) -> Handler:
     """An upstream that breaks the first `count` connections and answers on the others."""
 
     async def handle(made: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -41,13 +38,13 @@ def only(count: int):  # type: ignore[no-untyped-def]
 
 
 async def test_get_is_repeated_on_another_connection() -> None:
-    async with upstream(only(2)) as made, outbound_client("shop", made.url, QUICK) as client:
+    async with upstream(only(2)) as made, calling(made.url) as client:
         assert (await client.get("/things")).text == "ok"
         assert made.connections == 3
 
 
 async def test_repetition_is_bounded() -> None:
-    async with upstream(only(99)) as made, outbound_client("shop", made.url, QUICK) as client:
+    async with upstream(only(99)) as made, calling(made.url) as client:
         with pytest.raises(UpstreamBroken) as broken:
             await client.get("/things")
         assert made.connections == QUICK.attempts
@@ -55,23 +52,23 @@ async def test_repetition_is_bounded() -> None:
 
 
 async def test_post_is_sent_once() -> None:
-    async with upstream(only(99)) as made, outbound_client("shop", made.url, QUICK) as client:
+    async with upstream(only(99)) as made, calling(made.url) as client:
         with pytest.raises(UpstreamBroken):
             await client.post("/things", json={})
         assert made.connections == 1
 
 
 async def test_put_with_a_body_that_can_be_sent_again_is_repeated() -> None:
-    async with upstream(only(1)) as made, outbound_client("shop", made.url, QUICK) as client:
+    async with upstream(only(1)) as made, calling(made.url) as client:
         assert (await client.put("/things", content=b"x")).status_code == 200
         assert made.connections == 2
 
 
 async def test_put_with_a_stream_is_sent_once() -> None:
-    async def body():  # type: ignore[no-untyped-def]
+    async def body() -> AsyncIterator[bytes]:
         yield b"x"
 
-    async with upstream(only(99)) as made, outbound_client("shop", made.url, QUICK) as client:
+    async with upstream(only(99)) as made, calling(made.url) as client:
         with pytest.raises(UpstreamBroken):
             await client.put("/things", content=body())
         assert made.connections == 1
@@ -84,25 +81,24 @@ async def test_small_answer_that_breaks_in_its_body_is_asked_for_again() -> None
         writer.write(whole[:-4] if made.connections == 1 else whole)
         await writer.drain()
 
-    async with upstream(handle) as made, outbound_client("shop", made.url, QUICK) as client:
+    async with upstream(handle) as made, calling(made.url) as client:
         assert (await client.get("/things")).text == "0123456789"
         assert made.connections == 2
 
 
 async def test_refused_connection_is_502_after_attempts() -> None:
-    async with upstream(only(0)) as made:
-        url = made.url
-    async with outbound_client("shop", url, QUICK) as client:
-        with pytest.raises(UpstreamBroken, match="cannot be reached"):
-            await client.get("/things")
+    with reserved_port() as port:
+        async with calling(f"http://{LOOPBACK}:{port}") as client:
+            with pytest.raises(UpstreamBroken, match="cannot be reached"):
+                await client.get("/things")
 
 
 async def test_silent_upstream_is_504_and_not_repeated() -> None:
     async def silent(made: Upstream, reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
         await made.head(reader)
-        await asyncio.sleep(5)
+        await reader.read()
 
-    async with upstream(silent) as made, outbound_client("shop", made.url, QUICK) as client:
+    async with upstream(silent) as made, calling(made.url, CallPolicy(read_seconds=0.3)) as client:
         with pytest.raises(UpstreamTimeout) as late:
             await client.get("/things")
         assert late.value.status_code == 504
@@ -110,19 +106,26 @@ async def test_silent_upstream_is_504_and_not_repeated() -> None:
 
 
 async def test_more_requests_than_connections_is_503() -> None:
+    asked, refused = asyncio.Event(), asyncio.Event()
+
     async def slow(made: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await made.head(reader)
-        await asyncio.sleep(0.25)
+        asked.set()
+        await refused.wait()
         writer.write(answer())
 
     policy = CallPolicy(pool_seconds=0.05, pool=PoolPolicy(connections=1))
-    async with upstream(slow) as made, outbound_client("shop", made.url, policy) as client:
-        results = await asyncio.gather(client.get("/"), client.get("/"), return_exceptions=True)
-    assert [type(result) for result in results] == [httpx.Response, UpstreamUnavailable]
+    async with upstream(slow) as made, calling(made.url, policy) as client, asyncio.timeout(3):
+        first = asyncio.create_task(client.get("/"))
+        await asked.wait()
+        with pytest.raises(UpstreamUnavailable):
+            await client.get("/")
+        refused.set()
+        assert (await first).status_code == 200
 
 
 async def test_request_id_is_passed_on() -> None:
-    async with upstream(only(0)) as made, outbound_client("shop", made.url, QUICK) as client:
+    async with upstream(only(0)) as made, calling(made.url) as client:
         bind_request_id("given-1")
         await client.get("/things")
         assert b"x-request-id: given-1" in made.heads[0].lower()
@@ -135,40 +138,50 @@ async def test_circuit_opens_refuses_without_asking_and_closes_again() -> None:
         await made.head(reader)
         writer.write(answer() if healthy.is_set() else answer(b"", "503 Service Unavailable"))
 
-    policy = CallPolicy(breaker=BreakerPolicy(least=4, open_seconds=0.3))
-    async with upstream(handle) as made, outbound_client("shop", made.url, policy) as client:
+    policy, clock = CallPolicy(breaker=BreakerPolicy(least=4, open_seconds=3)), Clock()
+    async with upstream(handle) as made, calling(made.url, policy, clock) as client:
         for _ in range(4):
             assert (await client.get("/")).status_code == 503
         with pytest.raises(UpstreamUnavailable) as refused:
             await client.get("/")
-        assert refused.value.headers == {"Retry-After": "1"}
+        assert refused.value.headers == {"Retry-After": "3"}
         assert len(made.heads) == 4, "it was not asked"
         healthy.set()
-        await asyncio.sleep(0.35)
+        clock.now += 3
         assert (await client.get("/")).status_code == 200
         assert (await client.get("/")).status_code == 200
 
 
 async def test_connections_do_not_grow_old() -> None:
-    policy = CallPolicy(pool=PoolPolicy(age_seconds=0.15))
-    async with upstream(only(0)) as made, outbound_client("shop", made.url, policy) as client:
+    policy, clock = CallPolicy(pool=PoolPolicy(age_seconds=10, idle_seconds=60)), Clock()
+    async with upstream(only(0)) as made, calling(made.url, policy, clock) as client:
         for _ in range(3):
             await client.get("/")
         assert made.connections == 1, "a young connection is used again"
-        await asyncio.sleep(0.2)
+        clock.now += 11
         await client.get("/")
         assert made.connections == 2
 
 
 async def test_old_pool_closes_when_its_last_user_is_done() -> None:
-    async with upstream(only(0)) as made:
-        transport = Outbound("shop", CallPolicy(pool=PoolPolicy(age_seconds=0.05), whole_bytes=0))
+    clock, closed = Clock(), asyncio.Event()
+
+    async def handle(made: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await made.head(reader)
+        writer.write(answer())
+        assert await reader.read() == b""
+        closed.set()
+
+    async with upstream(handle) as made:
+        transport = Outbound("shop", CallPolicy(pool=PoolPolicy(age_seconds=10), whole_bytes=0), clock)
         first = await transport.handle_async_request(httpx.Request("GET", made.url))
-        await asyncio.sleep(0.1)
+        clock.now += 11
         second = await transport.handle_async_request(httpx.Request("GET", made.url))
         assert await first.aread() == b"ok", "the old pool is still there for its user"
+        assert not closed.is_set()
         await first.aclose()
         await first.aclose()
+        await asyncio.wait_for(closed.wait(), 5)
         await second.aclose()
         await transport.aclose()
 

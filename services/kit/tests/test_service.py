@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from blueprint_testing import Running, running, say
+from blueprint_testing import Running, is_problem, running, say
 
 from blueprint_kit.app import create_app
 from blueprint_kit.probes import Check
@@ -15,20 +15,8 @@ from blueprint_kit.settings import ServiceSettings
 
 @pytest.fixture(scope="module")
 async def client(service: Running) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=service.url, timeout=5) as client:
+    async with service.client() as client:
         yield client
-
-
-def is_problem(response: httpx.Response, status: int, kind: str) -> dict[str, object]:
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/problem+json"
-    document: dict[str, object] = response.json()
-    assert document["type"] == f"urn:blueprint:problem:{kind}"
-    assert document["status"] == status
-    assert document["request_id"] == response.headers["x-request-id"]
-    assert document["title"]
-    assert document["detail"]
-    return document
 
 
 async def test_unknown_path(client: httpx.AsyncClient) -> None:
@@ -216,7 +204,7 @@ async def test_readiness_says_which_check_fails_and_recovers(settings: ServiceSe
         await asyncio.sleep(0 if well.is_set() else 60)
 
     app = create_app(settings, readiness=[Check("store", probe), Check("queue", hang, seconds=0.1)])
-    async with running(app, settings) as service, httpx.AsyncClient(base_url=service.url) as client:
+    async with running(app, settings) as service, service.client() as client:
         checks = is_problem(await client.get("/readyz"), 503, "not-ready")["checks"]
         assert isinstance(checks, dict)
         assert checks["store"]["error"] == "ConnectionRefusedError: no store"

@@ -24,8 +24,3 @@ def upgrade() -> None:
         sa.CheckConstraint("price_currency ~ '^[A-Z]{3}$'", name="products_currency_is_iso_4217"),
         sa.CheckConstraint("sku ~ '^[A-Z0-9]+(-[A-Z0-9]+)*$'", name="products_sku_is_plain"),
     )
-
-
-def downgrade() -> None:
-    """Remove the table."""
-    op.drop_table("products")

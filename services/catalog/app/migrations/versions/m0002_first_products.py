@@ -29,12 +29,6 @@ def upgrade() -> None:
     op.bulk_insert(products, read_products())
 
 
-def downgrade() -> None:
-    """Take them out."""
-    skus = [product["sku"] for product in read_products()]
-    op.execute(sa.text("DELETE FROM products WHERE sku = ANY(:skus)").bindparams(skus=skus))
-
-
 def read_products() -> list[dict[str, str | Decimal]]:
     """The rows of the file."""
     with PRODUCTS.open(encoding="utf-8", newline="") as file:
