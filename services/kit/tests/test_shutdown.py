@@ -58,7 +58,12 @@ class Process:
     def __init__(self, program: Path, **given: str) -> None:
         command = [sys.executable, str(program)]
         self.process = subprocess.Popen(command, env=environment(**given), stdout=subprocess.PIPE, text=True)
-        self.log = [self.line()]
+        self.log: list[dict[str, object]] = []
+        self.port, self.url = 0, ""
+
+    def begin(self) -> None:
+        """Wait for the first line of its log, which says where it serves, or why it does not."""
+        self.log.append(self.line())
         self.port = int(str(self.log[0].get("http_port", 0)))
         self.url = f"http://{LOOPBACK}:{self.port}"
 
@@ -92,6 +97,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         def one(**given: str) -> Process:
             process = Process(program, **given)
             processes.callback(process.kill)
+            process.begin()
             return process
 
         yield one
