@@ -61,6 +61,12 @@ def ensure(name: str) -> Path:
     return on_path(name) or build(name)
 
 
+def at_hand(name: str) -> Path | None:
+    """The program from PATH, or as it was built before; None where it would have to be built."""
+    built = _place(name)
+    return on_path(name) or (built if built.exists() else None)
+
+
 @memoize
 def on_path(name: str) -> Path | None:
     """The program on PATH if its version is in the range of `ACCEPTED`, else None."""
@@ -96,8 +102,7 @@ def build(name: str) -> Path:
     Raises:
         ToolchainError: the program is unknown, Go is missing, or the build failed. A failed build leaves nothing.
     """
-    folder = paths.cache() / "programs" / f"{name}-{key(name)}"
-    program = folder / name
+    program = _place(name)
     if program.exists():
         return program
     recipe = _recipe(name)
@@ -106,6 +111,10 @@ def build(name: str) -> Path:
             with step(f"build {name}"):
                 _go_build(name, recipe, program)
     return program
+
+
+def _place(name: str) -> Path:
+    return paths.cache() / "programs" / f"{name}-{key(name)}" / name
 
 
 def _recipe(name: str) -> Recipe:

@@ -2,7 +2,10 @@
 
 import pytest
 
+from tests.isolation import own_settings
 from tests.program.recording import Recorded, record
+
+__all__ = ["own_settings"]
 
 KIND = {"target": "kind", "cluster": "shop-town", "gatewayPort": 9080}
 EXISTING_KUBECONFIG = """\

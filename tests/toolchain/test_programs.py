@@ -58,7 +58,9 @@ def module(folder: Path, source: str) -> Recipe:
 
 def test_builds_once_and_then_takes_it_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RECIPES, "example", module(tmp_path / "m", "package main\n\nfunc main() {}\n"))
+    assert programs.at_hand("example") is None, "asking builds nothing"
     first = programs.build("example")
+    assert programs.at_hand("example") == first
     written = first.stat().st_mtime_ns
     assert programs.build("example") == first
     assert first.stat().st_mtime_ns == written
