@@ -16,9 +16,12 @@ def pod(live: Object, _: Surroundings) -> Look:
 
 
 def job(live: Object, _: Surroundings) -> Look:
-    """Complete; a job whose Failed condition is true never is. A suspended job counts as ready."""
+    """Complete; a job whose Failed condition is true never is. A suspended job counts as ready.
+
+    SuccessCriteriaMet comes earlier, before the pods that succeeded are counted in the status.
+    """
     status, selector = live.get("status") or {}, live["spec"].get("selector")
-    if holds(live, "Complete") or holds(live, "SuccessCriteriaMet") or live["spec"].get("suspend"):
+    if holds(live, "Complete") or live["spec"].get("suspend"):
         return Look(ready=True)
     if holds(live, "Failed") or holds(live, "FailureTarget"):
         failed = condition(live, "Failed") or condition(live, "FailureTarget")

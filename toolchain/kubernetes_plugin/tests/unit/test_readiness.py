@@ -46,6 +46,14 @@ def test_stateful_set(revisions: tuple[str, str], partition: int, ready: bool) -
     assert workloads.stateful_set(live, NOWHERE).ready is ready
 
 
+@pytest.mark.parametrize(
+    ("types", "ready"), [(["SuccessCriteriaMet"], False), (["SuccessCriteriaMet", "Complete"], True)]
+)
+def test_job_is_ready_when_its_pods_are_counted(types: list[str], ready: bool) -> None:
+    conditions = [{"type": type_, "status": "True"} for type_ in types]
+    assert pods.job({"spec": {}, "status": {"conditions": conditions}}, NOWHERE).ready is ready
+
+
 def test_job_that_failed() -> None:
     condition = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "m"}
     look = pods.job({"spec": {}, "status": {"conditions": [condition]}}, NOWHERE)
