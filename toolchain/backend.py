@@ -101,7 +101,7 @@ def plugin_lane() -> plugin.Lane:
 
 
 def _link(source: Path, target: Path) -> None:
-    if target.exists() and filecmp.cmp(source, target, shallow=False):
+    if target.exists() and (target.samefile(source) or filecmp.cmp(source, target, shallow=False)):
         return
     scratch = target.with_name(f".{target.name}-{os.getpid()}")
     try:

@@ -142,10 +142,10 @@ def create(spec: Spec) -> None:
         stdin=yaml.safe_dump(configuration(spec)),
         seconds=CREATE_SECONDS,
     )
-    for node in _nodes(spec.name):
+    nodes = _nodes(spec.name)
+    for node in nodes:
         registry.trust(node.name, spec.registry)
-    nodes = str(len(_nodes(spec.name)))
-    _docker("exec", "-i", f"{spec.name}-control-plane", "cp", "/dev/stdin", _COMPLETE, stdin=nodes)
+    _docker("exec", "-i", f"{spec.name}-control-plane", "cp", "/dev/stdin", _COMPLETE, stdin=str(len(nodes)))
 
 
 def start(name: str, registry_port: int, registry_image: str) -> None:

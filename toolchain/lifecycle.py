@@ -64,7 +64,7 @@ def preview() -> None:
     """Shows what `up` would change, and changes nothing but the caches."""
     chosen = settings()
     with _alone():
-        _provide(chosen, _refuse_foreign)
+        _provide(chosen, _own_health)
         stack.select(stack_name())
         stack.operate("preview", stack_name(), "--diff")
 
@@ -75,12 +75,13 @@ def down() -> None:
     with _alone():
         engine.ensure()
         if chosen.target is Target.KIND:
-            _refuse_foreign(chosen)
+            _own_health(chosen)
         with step("find or build pulumi"):
             programs.ensure("pulumi")
         stack.select(stack_name())
         stack.mend(stack_name())
-        _refuse_another_cluster(chosen)
+        if chosen.target is Target.KIND:
+            _own_cluster_in_state(chosen)
         gone = chosen.target is Target.KIND and kind.health(chosen.cluster) is Health.ABSENT
         if gone:
             stack.forget_resources(stack_name())
@@ -91,7 +92,7 @@ def down() -> None:
                 kind.delete(chosen.cluster)
 
 
-def _provide(chosen: Settings, check_cluster: Callable[[Settings], None]) -> None:
+def _provide(chosen: Settings, check_cluster: Callable[[Settings], object]) -> None:
     """Everything that the Pulumi program needs from the host, the quick checks first."""
     preflight.check_memory()
     preflight.check_disk()
@@ -103,15 +104,21 @@ def _provide(chosen: Settings, check_cluster: Callable[[Settings], None]) -> Non
     builder.ensure_all(IMAGES)
 
 
-def _refuse_foreign(chosen: Settings) -> None:
-    if kind.health(chosen.cluster) is Health.FOREIGN:
+def _own_health(chosen: Settings) -> Health:
+    """The cluster's state, which is not FOREIGN.
+
+    Raises:
+        ToolchainError: the cluster of that name is not ours.
+    """
+    found = kind.health(chosen.cluster)
+    if found is Health.FOREIGN:
         kind.refuse_foreign(chosen.cluster)
+    return found
 
 
 def _make_room(chosen: Settings) -> None:
     """Where a cluster is to be made: nothing half made is left, and its ports are free."""
-    _refuse_foreign(chosen)
-    found = kind.health(chosen.cluster)
+    found = _own_health(chosen)
     if found in (Health.ABSENT, Health.HALF_MADE):
         if found is Health.HALF_MADE:
             with step("remove a cluster that an earlier run left half made"):
@@ -123,9 +130,8 @@ def _make_room(chosen: Settings) -> None:
 
 def _mend_cluster(chosen: Settings) -> None:
     """Brings the cluster and the state together: both there, or neither."""
-    _refuse_another_cluster(chosen)
-    name = chosen.cluster
-    found, known = kind.health(name), _cluster_in_state() is not None
+    name, known = chosen.cluster, _own_cluster_in_state(chosen)
+    found = kind.health(name)
     if found is Health.ABSENT and known:
         console.print("! the state knows a cluster that is gone; it is made anew")
         stack.forget_resources(stack_name())
@@ -147,19 +153,22 @@ def _mend_cluster(chosen: Settings) -> None:
         )
 
 
-def _refuse_another_cluster(chosen: Settings) -> None:
-    """One stack has one cluster: under another name Pulumi would replace the cluster, and its data would be gone.
+def _own_cluster_in_state(chosen: Settings) -> bool:
+    """Whether the stack's state knows the kind cluster.
+
+    One stack has one cluster: under another name Pulumi would replace the cluster, and its data would be gone.
 
     Raises:
         ToolchainError: the state knows a cluster of another name.
     """
     known = _cluster_in_state()
-    if chosen.target is Target.KIND and known not in (None, chosen.cluster):
+    if known not in (None, chosen.cluster):
         raise ToolchainError(
             f"stack {stack_name()!r} has the cluster {known!r}, not {chosen.cluster!r}",
             "a stack has one cluster",
             f"`BLUEPRINT_CLUSTER={known} make down` first, or use another checkout for another cluster",
         )
+    return known is not None
 
 
 def _cluster_in_state() -> str | None:

@@ -73,7 +73,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         }
         command = [
             program.python(sys.executable),
-            "-P",
+            "-P",  # a program that imports a name of this package's modules gets its own
             "-u",
             str(EXECUTOR),
             *run_arguments(values, program.entry_point),
