@@ -175,14 +175,14 @@ def _build_dockerfile(name: str, tag: str, found: Entry) -> None:
     """Steps may use the host's network, for Debian's packages; nothing of that is in the image."""
     arguments = {base.upper().replace("-", "_"): reference(base) for base in found.bases}
     with context(name) as folder:
-        docker.build(name, tag, folder, folder / dockerfile(name, found), arguments, network="host")
+        docker.build(name, tag, folder, folder / dockerfile(found), arguments, network="host")
 
 
 def _build_service(name: str, tag: str, found: Entry) -> None:
     """As services/README.md says: everything is in the context, the build has no network."""
     with context(name) as folder:
-        arguments = {"BASE": reference(found.bases[0])}
-        docker.build(name, tag, folder, folder / dockerfile(name, found), arguments, network="none")
+        arguments = {"BASE": reference(found.bases[0]), "SERVICE": name}
+        docker.build(name, tag, folder, folder / dockerfile(found), arguments, network="none")
 
 
 def _build_node(_name: str, tag: str, found: Entry) -> None:

@@ -6,9 +6,7 @@ Owns gathering: recipe files, programs, Go modules' folders, a service's sources
 import hashlib
 import json
 import platform
-import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -16,10 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from images.catalog import Entry, Kind, entry
-from toolchain import paths, programs
+from toolchain import go_modules, paths, programs
 from toolchain.errors import ToolchainError
 from toolchain.locking import locked
-from toolchain.recipes import MODULES
 from toolchain.shell import run
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -27,7 +24,6 @@ SERVICES = paths.ROOT / "services"
 FORMAT = 1  # raised when the builder itself makes other images from the same inputs
 PYTHON_VERSION = "3.13"
 DOWNLOAD_SECONDS = 600
-_SUITE = MODULES / "suite"
 _LEFT_OUT = {"__pycache__", "tests", ".venv", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -69,7 +65,7 @@ def _described(name: str, found: Entry) -> Iterator[tuple[str, str]]:
     for program in found.programs:
         yield f"program {program}", programs.key(program)
     for label, source in sorted(found.sources.items()):
-        yield f"source {label}", module_version(source.partition("//")[0])
+        yield f"source {label}", go_modules.version(source.partition("//")[0])
     for needed in found.needs():
         yield f"image {needed}", input_hash(needed)
 
@@ -78,16 +74,16 @@ def files(name: str, found: Entry) -> list[tuple[str, Path]]:
     """The files of this checkout that go into a build: place in the context → file."""
     if found.kind is Kind.SERVICE:
         wanted = {"kit": SERVICES / "kit" / "blueprint_kit", f"{name}/app": SERVICES / name / "app"}
-        single = {f"{name}/{file}": SERVICES / name / file for file in ("Dockerfile", "requirements.txt")}
+        single = {file: SERVICES / file for file in ("Dockerfile", f"{name}/requirements.txt")}
         listed = [(label.replace("kit/", "kit/blueprint_kit/", 1), file) for label, file in _tree(wanted)]
         return [*listed, *single.items()]
     folder = RECIPES / name
     return list(_tree({"recipe": folder})) if folder.is_dir() else []
 
 
-def dockerfile(name: str, found: Entry) -> str:
-    """Where the Dockerfile lies in the context."""
-    return f"{name}/Dockerfile" if found.kind is Kind.SERVICE else "recipe/Dockerfile"
+def dockerfile(found: Entry) -> str:
+    """Where the Dockerfile lies in the context: all services share one."""
+    return "Dockerfile" if found.kind is Kind.SERVICE else "recipe/Dockerfile"
 
 
 @contextmanager
@@ -116,23 +112,6 @@ def scratch() -> Path:
     folder = paths.cache() / "scratch"
     folder.mkdir(exist_ok=True)
     return folder
-
-
-def module_version(module: str) -> str:
-    """The version of a Go module that the suite's go.mod locks.
-
-    Raises:
-        ToolchainError: go.mod does not require the module.
-    """
-    return parse_module_version((_SUITE / "go.mod").read_text(), module)
-
-
-def parse_module_version(go_mod: str, module: str) -> str:
-    """The version that a go.mod's text requires of the module."""
-    found = re.search(rf"^\s*(?:require )?{re.escape(module)} (v\S+)", go_mod, flags=re.MULTILINE)
-    if found is None:
-        raise ToolchainError(f"module {module}", "its version stands in toolchain/go/suite/go.mod", "require it there")
-    return found[1]
 
 
 def wheels(requirements: Path) -> Path:
@@ -184,20 +163,5 @@ def _copy(file: Path, target: Path) -> None:
 def _copy_source(source: str, target: Path) -> None:
     """Copies a module's folder out of Go's module cache, whose files are read-only."""
     module, _, folder = source.partition("//")
-    for label, file in _tree({".": _module_folder(module) / folder}):
+    for label, file in _tree({".": go_modules.folder(module) / folder}):
         _copy(file, target / label)
-
-
-def _module_folder(module: str) -> Path:
-    command = ["go", "mod", "download", "-json", f"{module}@{module_version(module)}"]
-    try:
-        answer = subprocess.run(
-            command, cwd=_SUITE, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS, check=True
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise ToolchainError(
-            f"module {module} could not be fetched: {error}",
-            "recipes take files from the Go modules that go.mod locks",
-            "install Go, check that the module proxy is reachable, then run the command again",
-        ) from None
-    return Path(json.loads(answer.stdout)["Dir"])

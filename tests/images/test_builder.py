@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from images import builder, docker, exported, node_image, static_image
-from images.catalog import Kind
+from images import builder, docker, exported, inputs, node_image, static_image
+from images.catalog import Kind, load
 from toolchain import programs
 from toolchain.errors import ToolchainError
 
@@ -147,6 +147,27 @@ def test_a_node_that_cannot_be_filled_is_not_tagged_and_leaves_no_container(
         node_image.build("blueprint/node:1", "blueprint/node-base:1", {"blueprint/etcd:1": "registry.k8s.io/etcd:1"})
     assert "commit" not in [call[0] for call in store.calls]
     assert store.calls[-1][:2] == ("rm", "--force")
+
+
+def test_a_service_is_built_by_the_dockerfile_of_all_services_without_a_network(
+    store: FakeStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: dict[str, object] = {}
+
+    def build(name: str, _tag: str, folder: Path, dockerfile: Path, arguments: object, *, network: str) -> None:
+        asked.update(arguments=arguments, network=network, dockerfile=dockerfile.relative_to(folder).as_posix())
+        asked["context"] = sorted(file.relative_to(folder).as_posix() for file in folder.glob("*"))
+
+    monkeypatch.setattr(docker, "build", build)
+    (tmp_path / "wheels").mkdir()
+    monkeypatch.setattr(inputs, "wheels", lambda _: tmp_path / "wheels")
+    builder._build_service("gateway", "blueprint/gateway:1", load()["gateway"])
+    assert asked == {
+        "arguments": {"BASE": "blueprint/python:0123456789abcdef", "SERVICE": "gateway"},
+        "network": "none",
+        "dockerfile": "Dockerfile",
+        "context": ["Dockerfile", "gateway", "kit", "wheels"],
+    }
 
 
 def test_to_a_registry_elsewhere_docker_pushes_with_the_user_s_login(store: FakeStore) -> None:

@@ -1,11 +1,12 @@
 """An image's hash changes when, and only when, something that decides the image changes."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from images import inputs
-from images.catalog import load
+from images.catalog import Kind, load
 from toolchain import programs
 from toolchain.errors import ToolchainError
 
@@ -34,6 +35,10 @@ def hashes() -> dict[str, str]:
     return {name: inputs.input_hash(name) for name in load()}
 
 
+def services() -> set[str]:
+    return {name for name, entry in load().items() if entry.kind is Kind.SERVICE}
+
+
 def changed(before: dict[str, str]) -> set[str]:
     return {name for name, value in hashes().items() if value != before[name]}
 
@@ -47,7 +52,7 @@ def test_every_image_has_a_hash_of_its_own_that_stays() -> None:
 def test_another_recipe_changes_its_image_and_those_made_from_it(recipes: Path) -> None:
     before = hashes()
     (recipes / "python" / "Dockerfile").write_text("FROM scratch\n")
-    assert changed(before) == {"python", "gateway", "catalog"}
+    assert changed(before) == {"python", *services()}
 
 
 def test_a_file_s_executable_bit_counts_and_its_time_does_not(recipes: Path) -> None:
@@ -71,36 +76,35 @@ def test_the_builder_s_format_changes_every_image(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_service_s_sources_count_and_its_tests_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for place in ("kit/blueprint_kit/a.py", "gateway/app/main.py", "catalog/app/main.py", "gateway/app/tests/t.py"):
+    own = [f"{service}/{file}" for service in services() for file in ("app/main.py", "requirements.txt")]
+    for place in ("Dockerfile", "kit/blueprint_kit/a.py", "gateway/app/tests/t.py", *own):
         file = tmp_path / place
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("1")
-    for service in ("gateway", "catalog"):
-        (tmp_path / service / "Dockerfile").write_text("FROM scratch")
-        (tmp_path / service / "requirements.txt").write_text("")
     monkeypatch.setattr(inputs, "SERVICES", tmp_path)
     before = hashes()
     (tmp_path / "gateway/app/tests/t.py").write_text("2")
     assert changed(before) == set()
     (tmp_path / "gateway/app/main.py").write_text("2")
     assert changed(before) == {"gateway"}
-    (tmp_path / "kit/blueprint_kit/a.py").write_text("2")
+    (tmp_path / "catalog/requirements.txt").write_text("2")
     assert changed(before) == {"gateway", "catalog"}
     places = [place for place, _ in inputs.files("gateway", load()["gateway"])]
-    assert places == [
-        "kit/blueprint_kit/a.py",
-        "gateway/app/main.py",
-        "gateway/Dockerfile",
-        "gateway/requirements.txt",
-    ]
+    assert places == ["kit/blueprint_kit/a.py", "gateway/app/main.py", "Dockerfile", "gateway/requirements.txt"]
 
 
-def test_a_module_s_version_is_the_one_that_go_mod_locks() -> None:
-    text = "module x\nrequire (\n\tgithub.com/a/b v1.2.3\n\tgithub.com/a/b/v2 v2.0.0 // indirect\n)\n"
-    assert inputs.parse_module_version(text, "github.com/a/b") == "v1.2.3"
-    assert inputs.parse_module_version(text, "github.com/a/b/v2") == "v2.0.0"
-    with pytest.raises(ToolchainError, match=r"go\.mod"):
-        inputs.parse_module_version(text, "github.com/a")
+@pytest.mark.parametrize("shared", ["kit/blueprint_kit/problems.py", "Dockerfile"])
+def test_what_services_share_counts_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: str) -> None:
+    shutil.copytree(inputs.SERVICES, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*", "tests"))
+    monkeypatch.setattr(inputs, "SERVICES", tmp_path)
+    before = hashes()
+    (tmp_path / shared).write_text("another")
+    assert changed(before) == services()
+
+
+def test_every_service_of_the_catalog_is_there_and_none_is_left_out() -> None:
+    folders = {folder.parent.name for folder in inputs.SERVICES.glob("*/app")}
+    assert folders == services() == {file.parent.name for file in inputs.SERVICES.glob("*/requirements.txt")}
 
 
 def test_a_host_of_another_architecture_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

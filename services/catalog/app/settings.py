@@ -4,22 +4,21 @@ from pathlib import Path
 
 from pydantic import Field
 
-from blueprint_kit.settings import ServiceSettings
+from blueprint_kit.postgres import PostgresSettings
 
 
-class CatalogSettings(ServiceSettings):
-    """The catalog's own settings, beside those of every service."""
+class CatalogSettings(PostgresSettings):
+    """The catalog's settings: those of every service with a database, and those of its cache."""
 
     service_name: str = "catalog"
 
-    postgres_host: str = Field(min_length=1, description="the host of the PostgreSQL server")
-    postgres_port: int = Field(5432, ge=1, le=65535, description="its port")
-    postgres_database: str = Field("catalog", min_length=1, description="the database of this service")
-    postgres_user: str = Field("catalog", min_length=1, description="the login of this service")
-    postgres_password_file: Path = Field(description="the file that holds the login's password")
-    postgres_connections: int = Field(5, ge=1, le=100, description="how many connections one process may hold")
-    postgres_seconds: float = Field(3, gt=0, le=60, description="how long a connection or a statement may take")
-
-    migrate_seconds: float = Field(
-        120, gt=0, le=3600, description="how long the migration may wait for the server and for other migrations"
+    valkey_host: str = Field("", description="the host of the Valkey server; empty for no cache")
+    valkey_port: int = Field(6379, ge=1, le=65535, description="its port")
+    valkey_user: str = Field("catalog", min_length=1, description="the user of this service there")
+    valkey_password_file: Path = Field(
+        Path("/run/secrets/valkey/password"), description="the file that holds the user's password"
     )
+    valkey_seconds: float = Field(
+        0.1, gt=0, le=5, description="how long the cache may take to answer before the database is asked instead"
+    )
+    cache_seconds: float = Field(60, ge=1, le=3600, description="how long an answer may be kept in the cache")

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.models import ProductRow
+from app.schemas import ProductChange
 
 
 @dataclass(frozen=True)
@@ -27,3 +28,10 @@ async def find_products(session: AsyncSession, page: int, size: int) -> Found:
 async def find_product(session: AsyncSession, sku: str) -> ProductRow | None:
     """The product with this SKU, if there is one."""
     return await session.get(ProductRow, sku)
+
+
+async def change_product(session: AsyncSession, sku: str, change: ProductChange) -> ProductRow | None:
+    """Change what is given of a product; None if there is no such product."""
+    statement = update(ProductRow).where(ProductRow.sku == sku).values(change.columns()).returning(ProductRow)
+    found: ProductRow | None = await session.scalar(statement)
+    return found

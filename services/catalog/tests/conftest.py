@@ -6,23 +6,29 @@ from typing import Any
 import httpx
 import pytest
 from blueprint_testing import LOCAL, LOOPBACK, Running, reserved_port, running
-from postgres import NO_PROGRAMS, PASSWORD, Postgres, find_programs, temporary_server
+from blueprint_testing.postgres import PASSWORD, Postgres, postgres_server
+from cache_server import CacheServer, cache_server
 
 from app.main import create
-from app.migrate import migrate
+from app.migrate import MIGRATIONS
 from app.settings import CatalogSettings
+from blueprint_kit.migrations import migrate
 from blueprint_kit.settings import load_settings
 
 Settings = Callable[..., CatalogSettings]
 
 
 @pytest.fixture(scope="session")
+def cache() -> Iterator[CacheServer]:
+    """A server that a test may stop, if it starts it again."""
+    with cache_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def server() -> Iterator[Postgres]:
     """A server that a test may stop, if it starts it again."""
-    programs = find_programs()
-    if programs is None:
-        pytest.skip(NO_PROGRAMS)
-    with temporary_server(programs) as server:
+    with postgres_server() as server:
         yield server
 
 
@@ -43,14 +49,14 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture
 async def empty(server: Postgres, settings: Settings) -> CatalogSettings:
     """The settings of a catalog whose database is new and empty."""
-    return settings(server.port, await server.new_database(), migrate_seconds=20)
+    return settings(server.port, await server.new_database("catalog"), migrate_seconds=20)
 
 
 @pytest.fixture(scope="module")
 async def migrated(server: Postgres, settings: Settings) -> CatalogSettings:
     """The settings of a catalog whose database is at the newest revision."""
-    made = settings(server.port, await server.new_database())
-    await migrate(made)
+    made = settings(server.port, await server.new_database("catalog"))
+    await migrate(made, MIGRATIONS)
     return made
 
 

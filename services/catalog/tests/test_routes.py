@@ -5,15 +5,15 @@ import re
 import httpx
 import pytest
 from blueprint_testing import Running, is_problem
-from postgres import Postgres
+from blueprint_testing.postgres import Postgres
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.database import Database
 from app.migrations.versions.m0002_first_products import read_products
 from app.models import ProductRow
 from app.routes import MOST_PAGES
 from app.settings import CatalogSettings
+from blueprint_kit.postgres import Database
 
 SKUS = sorted(str(product["sku"]) for product in read_products())
 
@@ -64,6 +64,13 @@ async def test_product_is_found_by_its_sku(client: httpx.AsyncClient) -> None:
     }
 
 
+async def test_one_product_has_a_price_that_payments_decline(client: httpx.AsyncClient) -> None:
+    """And no other: every product but it can be bought alone."""
+    items = (await client.get("/products?size=100")).json()["items"]
+    declined = {item["sku"]: item["price"]["amount"] for item in items if item["price"]["amount"].endswith(".13")}
+    assert declined == {"KIT-TOW-03": "31.13"}
+
+
 async def test_product_that_is_not_there(client: httpx.AsyncClient) -> None:
     document = is_problem(await client.get("/products/NO-SUCH-1"), 404, "not-found")
     assert document["sku"] == "NO-SUCH-1"
@@ -109,9 +116,53 @@ async def test_sku_that_breaks_the_rule(alone: httpx.AsyncClient, sku: str) -> N
 
 
 @pytest.mark.parametrize("path", ["/products", "/products/KIT-MUG-01"])
-async def test_catalog_is_read_only(alone: httpx.AsyncClient, path: str) -> None:
-    for method in ("POST", "PUT", "PATCH", "DELETE"):
+async def test_products_are_neither_made_nor_removed(alone: httpx.AsyncClient, path: str) -> None:
+    for method in ("POST", "PUT", "DELETE"):
         is_problem(await alone.request(method, path), 405, "method-not-allowed")
+    is_problem(await alone.patch("/products", json={"name": "n"}), 405, "method-not-allowed")
+
+
+async def test_change_changes_what_is_given_and_nothing_else(client: httpx.AsyncClient) -> None:
+    before = (await client.get("/products/HOM-CLK-01")).json()
+    for change in ({"name": "Clock"}, {"description": "Ticks."}, {"price": {"amount": "1.5", "currency": "USD"}}):
+        answer = await client.patch("/products/HOM-CLK-01", json=change)
+        assert answer.status_code == 200
+        before |= change
+        before["price"] |= {"amount": f"{float(before['price']['amount']):.2f}"}
+        assert answer.json() == before == (await client.get("/products/HOM-CLK-01")).json()
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({}, "#"),
+        ({"colour": "red"}, "#/colour"),
+        ({"sku": "A-1"}, "#/sku"),
+        ({"name": None}, "#/name"),
+        ({"name": ""}, "#/name"),
+        ({"name": "  "}, "#/name"),
+        ({"name": "a\0"}, "#/name"),
+        ({"name": "a" * 201}, "#/name"),
+        ({"description": 1}, "#/description"),
+        ({"price": None}, "#/price"),
+        ({"price": "12.50"}, "#/price"),
+        ({"price": {"amount": "12.50"}}, "#/price/currency"),
+        ({"price": {"amount": 12.5, "currency": "EUR"}}, "#/price/amount"),
+        ({"price": {"amount": "-1", "currency": "EUR"}}, "#/price/amount"),
+        ({"price": {"amount": "1.005", "currency": "EUR"}}, "#/price/amount"),
+        ({"price": {"amount": "1e3", "currency": "EUR"}}, "#/price/amount"),
+        ({"price": {"amount": "12345678901", "currency": "EUR"}}, "#/price/amount"),
+        ({"price": {"amount": "1", "currency": "eur"}}, "#/price/currency"),
+    ],
+)
+async def test_bad_change_is_named(alone: httpx.AsyncClient, change: dict[str, object], pointer: str) -> None:
+    answer = await alone.patch("/products/HOM-CLK-01", json=change)
+    (error,) = is_problem(answer, 422, "invalid-request")["errors"]
+    assert error["pointer"] == pointer
+
+
+async def test_change_of_a_product_that_is_not_there(client: httpx.AsyncClient) -> None:
+    is_problem(await client.patch("/products/NO-SUCH-1", json={"name": "n"}), 404, "not-found")
 
 
 async def test_total_and_items_are_of_one_moment(server: Postgres, service: Running, migrated: CatalogSettings) -> None:
@@ -130,3 +181,12 @@ async def test_total_and_items_are_of_one_moment(server: Postgres, service: Runn
             assert await database.read(lambda session: session.scalar(count)) == 61
         finally:
             await administrator.execute("DELETE FROM products WHERE sku = 'NEW-1'")
+
+
+async def test_description_names_every_operation_once(alone: httpx.AsyncClient) -> None:
+    """A warning that two have one name would be an error here."""
+    paths = (await alone.get("/openapi.json")).json()["paths"]
+    assert {path: set(operations) for path, operations in paths.items()} == {
+        "/products": {"get"},
+        "/products/{sku}": {"get", "patch"},
+    }

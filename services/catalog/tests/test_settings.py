@@ -15,7 +15,7 @@ def file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     for name in CatalogSettings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     file = tmp_path / "password"
-    file.write_text("secret\n")
+    file.write_text("s3same\n")
     monkeypatch.setenv("POSTGRES_HOST", "postgres.data")
     monkeypatch.setenv("POSTGRES_PASSWORD_FILE", str(file))
     return file
@@ -27,6 +27,9 @@ def test_defaults_are_the_contract(file: Path) -> None:
     assert (settings.postgres_host, settings.postgres_password_file) == ("postgres.data", file)
     assert (settings.postgres_port, settings.postgres_database, settings.postgres_user) == (5432, "catalog", "catalog")
     assert (settings.postgres_connections, settings.postgres_seconds, settings.migrate_seconds) == (5, 3, 120)
+    assert (settings.valkey_host, settings.valkey_port, settings.valkey_user) == ("", 6379, "catalog")
+    assert settings.valkey_password_file == Path("/run/secrets/valkey/password")
+    assert (settings.valkey_seconds, settings.cache_seconds) == (0.1, 60)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +47,11 @@ def test_defaults_are_the_contract(file: Path) -> None:
         ("POSTGRES_SECONDS", "soon", "valid number"),
         ("MIGRATE_SECONDS", "-1", "greater than 0"),
         ("MIGRATE_SECONDS", "3601", "less than or equal to 3600"),
+        ("VALKEY_PORT", "0", "greater than or equal to 1"),
+        ("VALKEY_USER", "", "at least 1 character"),
+        ("VALKEY_SECONDS", "0", "greater than 0"),
+        ("VALKEY_SECONDS", "5.1", "less than or equal to 5"),
+        ("CACHE_SECONDS", "0", "greater than or equal to 1"),
     ],
 )
 def test_bad_value_is_refused_with_value_rule_and_remedy(
@@ -76,6 +84,15 @@ def test_service_refuses_to_start_without_its_password(file: Path) -> None:
         create(settings)
 
 
+def test_service_refuses_to_start_without_the_password_of_its_cache(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("VALKEY_HOST", "valkey.data")
+    monkeypatch.setenv("VALKEY_PASSWORD_FILE", str(tmp_path / "nothing"))
+    with pytest.raises(SettingsError, match=r"nothing: must be a readable text file .*; mount a file that holds"):
+        create(load_settings(CatalogSettings))
+
+
 def test_password_is_not_among_the_settings() -> None:
     """So that no log or error of them can show it."""
-    assert "secret" not in repr(load_settings(CatalogSettings))
+    assert "s3same" not in repr(load_settings(CatalogSettings))

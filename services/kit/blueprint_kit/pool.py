@@ -50,7 +50,7 @@ class RotatingPool:
         current = self._current
         if current is not None and self._clock() - current.born > self._policy.age_seconds:
             await self.retire(current)
-            current = None
+            current = self._current  # another caller may have made the next one meanwhile
         if current is None:
             current = self._current = Lease(self._new_transport(), self._clock())
         current.users += 1

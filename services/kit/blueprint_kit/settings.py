@@ -13,6 +13,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Settings = TypeVar("Settings", bound="ServiceSettings")
 
+# A default that is made of other settings is not made while one of them is refused: that one's refusal says enough.
+_NO_DEFAULT = "default_factory_not_called"
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -74,7 +77,13 @@ def load_settings(kind: type[Settings], **given: Any) -> Settings:
     try:
         return kind(**given)
     except ValidationError as error:
-        raise SettingsError([_refusal(kind, dict(item)) for item in error.errors()]) from None
+        refused = [dict(item) for item in error.errors() if item["type"] != _NO_DEFAULT]
+        raise SettingsError([_refusal(kind, item) for item in refused]) from None
+
+
+def own_name(settings: dict[str, Any]) -> str:
+    """The service's name: the default of a setting that is named after it, like its database and its logins."""
+    return str(settings["service_name"])
 
 
 def read_secret(path: Path) -> str:

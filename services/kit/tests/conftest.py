@@ -1,9 +1,10 @@
 """A small service made of nothing but the kit."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from blueprint_testing import LOCAL, Running, running
+from blueprint_testing.postgres import Postgres, postgres_server
 from fastapi import FastAPI
 from pydantic import BaseModel
 
@@ -58,3 +59,10 @@ def app(settings: ServiceSettings) -> FastAPI:
 async def service(app: FastAPI, settings: ServiceSettings) -> AsyncIterator[Running]:
     async with running(app, settings) as service:
         yield service
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Postgres]:
+    """A PostgreSQL server that a test may stop, if it starts it again."""
+    with postgres_server() as server:
+        yield server

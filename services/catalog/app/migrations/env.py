@@ -1,4 +1,4 @@
-"""How Alembic runs a revision: on the connection and in the transaction that `app.migrate` opened."""
+"""How Alembic runs a revision: on the connection and in the transaction that `blueprint_kit.migrations` opened."""
 
 from alembic import context
 

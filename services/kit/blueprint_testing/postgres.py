@@ -1,8 +1,16 @@
 """A PostgreSQL server of the tests' own: on loopback, in a temporary folder, as an unprivileged user.
 
 Owns the server and its databases. It uses the programs that are on the host and installs nothing.
+
+A service's conftest.py:
+
+    @pytest.fixture(scope="session")
+    def server() -> Iterator[Postgres]:
+        with postgres_server() as server:
+            yield server
 """
 
+import asyncio
 import contextlib
 import itertools
 import os
@@ -12,9 +20,12 @@ import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
-from blueprint_testing import LOOPBACK, reserved_port
+import pytest
+
+from blueprint_testing import LOOPBACK, eventually, reserved_port
 
 PASSWORD = "tests-only"
 NO_PROGRAMS = "needs PostgreSQL's programs in /usr/lib/postgresql/*/bin or on PATH"
@@ -57,6 +68,19 @@ class Postgres:
         """Stop it at once: its connections are broken, as when its pod is evicted."""
         self._control("stop", "--mode=fast")
 
+    def crash(self) -> None:
+        """End it without a word to its clients, as when its node dies: what was not committed is gone."""
+        self._control("stop", "--mode=immediate")
+
+    @contextlib.asynccontextmanager
+    async def stopped(self) -> AsyncIterator[None]:
+        """The server is down in this block."""
+        await asyncio.to_thread(self.stop)
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(self.start)
+
     @contextlib.asynccontextmanager
     async def administrator(self, database: str = "postgres") -> AsyncIterator[asyncpg.Connection]:
         """A connection of the superuser."""
@@ -68,13 +92,32 @@ class Postgres:
         finally:
             await connection.close()
 
-    async def new_database(self) -> str:
+    async def new_database(self, prefix: str = "tests") -> str:
         """An empty database, and the login of the same name with `PASSWORD` that owns it."""
-        name = f"catalog_{next(self._numbers)}"
+        name = f"{prefix}_{next(self._numbers)}"
         async with self.administrator() as connection:
             await connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'")
             await connection.execute(f"CREATE DATABASE {name} OWNER {name}")
         return name
+
+    async def break_connections(self, database: str) -> None:
+        """End all connections to the database from the server's side, and return when they are gone."""
+        theirs = "FROM pg_stat_activity WHERE datname = $1"
+        async with self.administrator() as administrator:
+
+            async def gone() -> bool:
+                return bool(await administrator.fetchval(f"SELECT count(*) = 0 {theirs}", database))
+
+            assert not await gone(), "there was none to break"
+            await administrator.execute(f"SELECT pg_terminate_backend(pid) {theirs}", database)
+            await eventually(gone)
+
+    def settings(self, database: str, secrets: Path) -> dict[str, Any]:
+        """The settings of a service whose database is `database`; a new file in `secrets` holds its password."""
+        file = secrets / f"{database}-password"
+        file.write_text(PASSWORD + "\n")
+        address = {"postgres_host": LOOPBACK, "postgres_port": self.port, "postgres_password_file": file}
+        return {**address, "postgres_database": database, "postgres_user": database}
 
     @property
     def _data(self) -> Path:
@@ -106,9 +149,15 @@ class Postgres:
 
 
 @contextlib.contextmanager
-def temporary_server(programs: Path) -> Iterator[Postgres]:
-    """A server that runs, and is gone with its data at the end of the block."""
-    with tempfile.TemporaryDirectory(prefix="catalog-postgres-") as made, reserved_port() as port:
+def postgres_server() -> Iterator[Postgres]:
+    """A server that runs, and is gone with its data at the end of the block. Skips the test if there are no programs.
+
+    A test may stop it, if it starts it again.
+    """
+    programs = find_programs()
+    if programs is None:
+        pytest.skip(NO_PROGRAMS)
+    with tempfile.TemporaryDirectory(prefix="tests-postgres-") as made, reserved_port() as port:
         if os.geteuid() == 0:
             shutil.chown(made, unprivileged_user())
         server = Postgres(programs, Path(made), port)

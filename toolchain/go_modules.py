@@ -1,0 +1,44 @@
+"""What ships inside the Go modules that toolchain/go/suite locks: the module proxy is there in every lane."""
+
+import json
+import re
+from pathlib import Path
+
+from toolchain.errors import ToolchainError
+from toolchain.recipes import MODULES
+from toolchain.shell import run
+
+DOWNLOAD_SECONDS = 600
+_SUITE = MODULES / "suite"
+
+
+def version(module: str) -> str:
+    """The version of a Go module that the suite's go.mod locks.
+
+    Raises:
+        ToolchainError: go.mod does not require the module.
+    """
+    return parse_version((_SUITE / "go.mod").read_text(), module)
+
+
+def parse_version(go_mod: str, module: str) -> str:
+    """The version that a go.mod's text requires of the module.
+
+    Raises:
+        ToolchainError: it does not require the module.
+    """
+    found = re.search(rf"^\s*(?:require )?{re.escape(module)} (v\S+)", go_mod, flags=re.MULTILINE)
+    if found is None:
+        raise ToolchainError(f"module {module}", "its version stands in toolchain/go/suite/go.mod", "require it there")
+    return found[1]
+
+
+def folder(module: str) -> Path:
+    """The module's folder in Go's module cache, whose files are read-only; fetched when it is not there.
+
+    Raises:
+        ToolchainError: go.mod does not require the module, Go is missing, or the module proxy did not answer.
+    """
+    command = ["go", "-C", str(_SUITE), "mod", "download", "-json", f"{module}@{version(module)}"]
+    remedy = "install Go, check that the module proxy is reachable, then run the command again"
+    return Path(json.loads(run(command, seconds=DOWNLOAD_SECONDS, remedy=remedy))["Dir"])
