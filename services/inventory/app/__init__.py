@@ -1,0 +1,1 @@
+"""The inventory: what of each product is available, and what is reserved. Owns the database `inventory`."""

@@ -1,0 +1,1 @@
+"""Payments: whether an order's amount is taken. Owns the rules; it keeps nothing."""
