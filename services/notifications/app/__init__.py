@@ -1,0 +1,1 @@
+"""One receipt for each confirmed order, kept as a file and shown."""

@@ -1,0 +1,1 @@
+"""Brings the broker's streams and consumers to what a file declares. A program that ends."""
