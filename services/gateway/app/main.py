@@ -1,39 +1,35 @@
 """The gateway's program: wiring only."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
 from app.proxy import Proxy
+from app.routing import Routing
 from app.settings import GatewaySettings
-from app.table import Table, load_table
+from app.table import parse_table
 from blueprint_kit.app import create_app
-from blueprint_kit.outbound import CallPolicy, Upstream
+from blueprint_kit.reloading import ReloadedFile
 from blueprint_kit.server import main
 from blueprint_kit.settings import load_settings
 
 
 def create(settings: GatewaySettings) -> FastAPI:
     """The application. Raises SettingsError for a route table that is refused."""
-    table = load_table(settings.routes_file)
-    upstreams = {origin: Upstream(origin, policy(table, origin)) for origin in table.origins()}
+    routing = Routing(ReloadedFile(settings.routes_file, parse_table))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        watching = asyncio.create_task(routing.watch())
         yield
-        for upstream in upstreams.values():
-            await upstream.aclose()
+        watching.cancel()
+        await routing.close()
 
     app = create_app(settings, lifespan=lifespan)
-    app.mount("/", Proxy(table, upstreams, settings))
+    app.mount("/", Proxy(routing, settings))
     return app
-
-
-def policy(table: Table, origin: str) -> CallPolicy:
-    """The limits of calls to an upstream: as long as the slowest of its routes may take."""
-    longest = max(route.timeout_seconds for route in table.routes if route.origin == origin)
-    return CallPolicy(head_seconds=longest, read_seconds=longest)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 import httpx
@@ -11,8 +11,9 @@ from starlette.types import Receive, Scope, Send
 
 from app.headers import Hop, request_headers, response_headers
 from app.paths import normalized
+from app.routing import Routing
 from app.settings import GatewaySettings
-from app.table import Route, Table
+from app.table import Route
 from blueprint_kit.limits import BodyLimit, content_length, has_body, limited
 from blueprint_kit.logs import logger
 from blueprint_kit.outbound import Upstream
@@ -23,24 +24,24 @@ log = logger(__name__)
 
 
 class Proxy:
-    """The ASGI application that serves every path of the table."""
+    """The ASGI application that serves every path of the table in force."""
 
-    def __init__(self, table: Table, upstreams: Mapping[str, Upstream], settings: GatewaySettings) -> None:
-        self._table = table
-        self._upstreams = upstreams
+    def __init__(self, routing: Routing, settings: GatewaySettings) -> None:
+        self._routing = routing
         self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         path = normalized(scope["raw_path"])
         route = self._route(scope, path)
-        limit = BodyLimit(min(route.body_limit_bytes, self._settings.body_limit_bytes), self._settings.body_seconds)
-        body = Body(scope, await limited(scope, receive, limit), route.timeout_seconds)
-        request = self._request(scope, route, path, body)
-        await until_client_leaves(self._exchange(self._upstreams[route.origin], request, send), body)
+        async with self._routing.use(route) as upstream:
+            limit = BodyLimit(min(route.body_limit_bytes, self._settings.body_limit_bytes), self._settings.body_seconds)
+            body = Body(scope, await limited(scope, receive, limit), route.timeout_seconds)
+            request = self._request(scope, route, path, body)
+            await until_client_leaves(self._exchange(upstream, request, send), body)
 
     def _route(self, scope: Scope, path: str) -> Route:
-        route = self._table.find(path)
+        route = self._routing.find(path)
         if route is None:
             raise Problem(404, f"there is no resource at {scope['path']}")
         scope[ROUTE] = route.path

@@ -4,12 +4,14 @@
       - path: /api/products
         upstream: http://catalog.shop/products
         methods: [GET, HEAD]
+      - path: /
+        upstream: http://web.edge
 
 The longest path that equals the request's, or ends where one of its segments does, wins; what follows is appended.
+So `/` serves all that no other route does.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -17,6 +19,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from blueprint_kit.settings import Refusal, SettingsError
+
+REMEDY = "mend the file that ROUTES_FILE names, see app/table.py"
 
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -26,7 +30,7 @@ class Route(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)+$")]
+    path: Annotated[str, Field(pattern=r"^(/|(/[A-Za-z0-9._~-]+)+)$")]
     upstream: str
     methods: tuple[Method, ...] = Field(("GET", "HEAD"), min_length=1)
     timeout_seconds: float = Field(10, gt=0, le=300)
@@ -48,9 +52,18 @@ class Route(BaseModel):
         parts = urlsplit(self.upstream)
         return f"{parts.scheme}://{parts.netloc}"
 
+    @property
+    def prefix(self) -> str:
+        """What paths that this route serves begin with, up to a segment's end."""
+        return self.path.rstrip("/")
+
+    def serves(self, path: str) -> bool:
+        """Whether a normalized path is this route's, or below it."""
+        return path == self.path or path.startswith(self.prefix + "/")
+
     def target(self, path: str) -> str:
         """The path to ask the upstream for when the client asks for `path`, which this route serves."""
-        return (urlsplit(self.upstream).path + path[len(self.path) :]) or "/"
+        return (urlsplit(self.upstream).path + path[len(self.prefix) :]) or "/"
 
 
 class Table(BaseModel):
@@ -71,7 +84,7 @@ class Table(BaseModel):
 
     def find(self, path: str) -> Route | None:
         """The route that serves a normalized path, if any does."""
-        serving = [route for route in self.routes if path == route.path or path.startswith(route.path + "/")]
+        serving = [route for route in self.routes if route.serves(path)]
         return max(serving, key=lambda route: len(route.path), default=None)
 
     def origins(self) -> list[str]:
@@ -79,18 +92,17 @@ class Table(BaseModel):
         return sorted({route.origin for route in self.routes})
 
 
-def load_table(path: Path) -> Table:
-    """The route table in the file at `path`. Raises SettingsError with every line that is refused."""
+def parse_table(text: str) -> Table:
+    """The route table in the file's `text`. Raises SettingsError with every line that is refused."""
     try:
-        return Table.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        rule = f"must be a readable YAML file ({error})"
-        raise SettingsError([Refusal(f"ROUTES_FILE={str(path)!r}", rule, "mount the route table there")]) from error
+        return Table.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise SettingsError([Refusal("the route table", f"must be YAML ({error})", REMEDY)]) from error
     except ValidationError as error:
-        raise SettingsError([_refusal(path, item["loc"], item) for item in error.errors()]) from None
+        raise SettingsError([_refusal(item["loc"], item) for item in error.errors()]) from None
 
 
-def _refusal(path: Path, location: Sequence[str | int], item: Any) -> Refusal:
-    place = ".".join(str(part) for part in location) or "the table"
-    value = f"{path}: {place}" if item["type"] == "missing" else f"{path}: {place}={str(item['input'])[:100]!r}"
-    return Refusal(value, str(item["msg"]).removeprefix("Value error, "), "mend the route table, see app/table.py")
+def _refusal(location: Sequence[str | int], item: Any) -> Refusal:
+    place = ".".join(str(part) for part in location) or "the route table"
+    value = place if item["type"] == "missing" else f"{place}={str(item['input'])[:100]!r}"
+    return Refusal(value, str(item["msg"]).removeprefix("Value error, "), REMEDY)

@@ -1,10 +1,8 @@
 """The route table: what it finds, and what it refuses."""
 
-from pathlib import Path
-
 import pytest
 
-from app.table import Route, Table, load_table
+from app.table import Route, Table, parse_table
 from blueprint_kit.settings import SettingsError
 
 GOOD = "{path: /api/products, upstream: 'http://catalog.shop/products'}"
@@ -39,33 +37,50 @@ def test_longest_whole_segments_win(table: Table, path: str, origin: str, target
     assert (route.origin, route.target(path)) == (origin, target)
 
 
+@pytest.mark.parametrize(
+    ("path", "upstream", "target"),
+    [
+        ("/", "http://web.edge", "/"),
+        ("/", "http://web.edge/shop", "/shop/"),
+        ("/static/main.js", "http://web.edge", "/static/main.js"),
+        ("/static/", "http://web.edge/shop/", "/shop/static/"),
+    ],
+)
+def test_root_serves_everything(path: str, upstream: str, target: str) -> None:
+    route = Table(routes=(Route(path="/", upstream=upstream),)).find(path)
+    assert route is not None
+    assert route.target(path) == target
+
+
+def test_root_yields_to_longer_paths() -> None:
+    table = Table(routes=(Route(path="/", upstream="http://web.edge"), Route(path="/a", upstream="http://a.shop")))
+    found = [table.find(path) for path in ("/a", "/a/b", "/ab", "/")]
+    assert [route.path for route in found if route] == ["/a", "/a", "/", "/"]
+
+
 @pytest.mark.parametrize("path", ["/", "/ap", "/apix", "/other"])
 def test_other_paths_have_no_route(table: Table, path: str) -> None:
     assert table.find(path) is None
 
 
-def load(tmp_path: Path, text: str) -> Table:
-    file = tmp_path / "routes.yaml"
-    file.write_text(text)
-    return load_table(file)
-
-
-def test_defaults_are_read_only(tmp_path: Path) -> None:
-    (route,) = load(tmp_path, f"routes: [{GOOD}]").routes
+def test_defaults_are_read_only() -> None:
+    (route,) = parse_table(f"routes: [{GOOD}]").routes
     assert route.methods == ("GET", "HEAD")
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "the table"),
-        ("[]", "the table"),
+        ("", "the route table"),
+        ("[]", "the route table"),
         ("routes: []", "routes=.*at least 1 item"),
-        ("routes: [", "must be a readable YAML file"),
+        ("routes: [", "must be YAML"),
         (f"routes: [{GOOD}, {GOOD}]", "each path must stand once; twice: /api/products"),
         ("routes: [{path: /a}]", "routes.0.upstream.*Field required"),
         ("routes: [{path: a, upstream: 'http://x'}]", "routes.0.path='a'.*match pattern"),
         ("routes: [{path: /a/, upstream: 'http://x'}]", "routes.0.path='/a/'.*match pattern"),
+        ("routes: [{path: //, upstream: 'http://x'}]", "routes.0.path='//'.*match pattern"),
+        ("routes: [{path: '', upstream: 'http://x'}]", "routes.0.path=''.*match pattern"),
         ("routes: [{path: /a//b, upstream: 'http://x'}]", "routes.0.path"),
         ("routes: [{path: /a, upstream: catalog}]", "routes.0.upstream='catalog'.*must be an http or https URL"),
         ("routes: [{path: /a, upstream: 'ftp://x'}]", "must be an http or https URL"),
@@ -78,11 +93,6 @@ def test_defaults_are_read_only(tmp_path: Path) -> None:
         ("routes: [{path: /a, upstream: 'http://x', body_limit_bytes: -1}]", "routes.0.body_limit_bytes"),
     ],
 )
-def test_bad_table_is_refused_with_its_place(tmp_path: Path, text: str, words: str) -> None:
+def test_bad_table_is_refused_with_its_place(text: str, words: str) -> None:
     with pytest.raises(SettingsError, match=words):
-        load(tmp_path, text)
-
-
-def test_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"ROUTES_FILE=.*must be a readable YAML file.*mount the route table"):
-        load_table(tmp_path / "nothing.yaml")
+        parse_table(text)
