@@ -43,6 +43,7 @@ ACCEPTED: dict[str, Accepted] = {
     "kind": Accepted(("version",), (0, 33, 0), (0, 34, 0)),
     "kubectl": Accepted(("version", "--client"), (1, 34, 0), (1, 37, 0)),
     "helm": Accepted(("version", "--short"), (4, 1, 0), (5, 0, 0)),
+    "kubeconform": Accepted(("-v",), (0, 7, 0), (0, 9, 0)),
 }
 
 

@@ -10,6 +10,7 @@ KUBERNETES_VERSION = "v1.35.8"
 PULUMI_VERSION = "v3.250.0"
 HELM_VERSION = "v4.1.4"
 CILIUM_VERSION = "1.19.7"
+KUBECONFORM_VERSION = "v0.8.0"
 
 _CILIUM_VERSION = "github.com/cilium/cilium/pkg/version.ciliumVersion"
 _COMPONENT_BASE = "k8s.io/component-base/version"
@@ -84,6 +85,11 @@ RECIPES: dict[str, Recipe] = {
         "suite", "helm.sh/helm/v4/cmd/helm", variables=(("helm.sh/helm/v4/internal/version.version", HELM_VERSION),)
     ),
     "kind": Recipe("suite", "sigs.k8s.io/kind"),
+    "kubeconform": Recipe(
+        "kubeconform",
+        "github.com/yannh/kubeconform/cmd/kubeconform",
+        variables=(("main.version", KUBECONFORM_VERSION),),
+    ),
     "kube-state-metrics": Recipe("suite", "k8s.io/kube-state-metrics/v2"),
     "local-path-provisioner": Recipe("suite", "github.com/rancher/local-path-provisioner"),
     "etcd": Recipe("etcd", "go.etcd.io/etcd/server/v3"),

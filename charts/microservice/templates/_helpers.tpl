@@ -32,74 +32,17 @@ app.kubernetes.io/component: migration
   "SERVICE_VERSION" .Values.version
   "DRAIN_SECONDS" (toString .Values.shutdown.drainSeconds)
   "SHUTDOWN_SECONDS" (toString .Values.shutdown.inFlightSeconds) -}}
+{{- if eq .Values.probes.protocol "grpc" -}}
+{{- $_ := set $given "GRPC_PORT" (toString .Values.probes.grpcPort) -}}
+{{- end -}}
 {{- merge (dict) .Values.env $given | toYaml -}}
 {{- end -}}
 
-{{- define "podSecurity" -}}
-runAsNonRoot: true
-runAsUser: 10001
-runAsGroup: 10001
-fsGroup: 10001
-seccompProfile:
-  type: RuntimeDefault
-{{- end -}}
-
-{{- define "containerSecurity" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities:
-  drop: [ALL]
-{{- end -}}
-
-{{- define "secretMounts" -}}
-{{- range .Values.secrets }}
-- name: secret-{{ .name }}
-  mountPath: {{ .path }}
-  readOnly: true
-{{- end }}
-{{- end -}}
-
-{{- define "secretVolumes" -}}
-{{- range .Values.secrets }}
-- name: secret-{{ .name }}
-  secret:
-    secretName: {{ .name }}
-    defaultMode: 288 # 0440: the group is the pod's fsGroup
-{{- end }}
-{{- end -}}
-
-{{- define "temporaryVolume" -}}
-- name: tmp
-  emptyDir:
-    sizeLimit: 64Mi
+{{- /* Two pods; one where they share a claim, which binds them to one node. */ -}}
+{{- define "replicas" -}}
+{{- .Values.replicas | default (ternary 1 2 (not (empty .Values.claim))) -}}
 {{- end -}}
 
 {{- define "leastReplicas" -}}
-{{- if .Values.autoscaling }}{{ .Values.autoscaling.minReplicas }}{{ else }}{{ .Values.replicas }}{{ end -}}
-{{- end -}}
-
-{{- define "check" -}}
-{{- with .Values.autoscaling }}
-{{- if gt (int .minReplicas) (int .maxReplicas) }}
-{{- fail (printf "autoscaling.minReplicas=%v: must not be more than autoscaling.maxReplicas=%v; raise the one or lower the other" .minReplicas .maxReplicas) }}
-{{- end }}
-{{- end }}
-{{- range $index, $one := .Values.secrets }}
-{{- range $later, $other := $.Values.secrets }}
-{{- if and (lt $index $later) (or (eq $one.name $other.name) (eq $one.path $other.path)) }}
-{{- fail (printf "secrets: %s and %s share their name or path; give each Secret once, with a path of its own" $one.name $other.name) }}
-{{- end }}
-{{- end }}
-{{- end }}
-{{- range $name, $value := .Values.env }}
-{{- if regexMatch "(PASSWORD|SECRET|TOKEN|_KEY)$" $name }}
-{{- fail (printf "env.%s: a secret must not be in the environment; mount it with `secrets` and name its file" $name) }}
-{{- end }}
-{{- if has $name (list "SERVICE_NAME" "SERVICE_VERSION" "DRAIN_SECONDS" "SHUTDOWN_SECONDS" "HTTP_PORT" "METRICS_PORT") }}
-{{- fail (printf "env.%s: the chart sets it or relies on its default; use the chart's own values" $name) }}
-{{- end }}
-{{- end }}
-{{- if not (regexMatch "^[a-z]([a-z0-9-]{0,48}[a-z0-9])?$" (include "name" .)) }}
-{{- fail (printf "name=%q (the release's): must be a DNS label of at most 50 characters; set the value `name`" (include "name" .)) }}
-{{- end }}
+{{- if .Values.autoscaling }}{{ .Values.autoscaling.minReplicas }}{{ else }}{{ include "replicas" . }}{{ end -}}
 {{- end -}}

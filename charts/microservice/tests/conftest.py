@@ -8,15 +8,12 @@ import pytest
 import yaml
 from rendered import CHART, VALUES, Object, Render, RenderError
 
-from toolchain.programs import at_hand
+from tests import tools
 
 
 @pytest.fixture(scope="session")
 def helm() -> Path:
-    found = at_hand("helm")
-    if found is None:
-        pytest.skip("needs helm, which takes minutes to build: `make programs`; `make test` has it")
-    return found
+    return tools.helm()
 
 
 @pytest.fixture

@@ -6,7 +6,10 @@ from typing import Any
 
 CHART = Path(__file__).parent.parent
 VALUES = Path(__file__).parent / "values"
-SERVICES = ("catalog", "gateway", "smallest")
+SERVICES = ("catalog", "gateway", "notifications", "payments", "smallest", "web")
+"""Those that go on: each a Deployment."""
+SCHEDULED = "report"
+EVERY = (*SERVICES, SCHEDULED)
 
 Object = dict[str, Any]
 Render = Callable[..., list[Object]]
@@ -23,7 +26,8 @@ def pick(objects: list[Object], kind: str, name: str) -> Object:
 
 
 def pod_templates(objects: list[Object]) -> list[Object]:
-    return [item["spec"]["template"] for item in objects if item["kind"] in {"Deployment", "Job"}]
+    jobs = [item["spec"]["jobTemplate"] for item in objects if item["kind"] == "CronJob"]
+    return [item["spec"]["template"] for item in [*objects, *jobs] if item.get("kind", "Job") in {"Deployment", "Job"}]
 
 
 def pod_spec(objects: list[Object], kind: str, name: str) -> Mapping[str, Any]:

@@ -38,6 +38,54 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"autoscaling": {"minReplicas": 4, "maxReplicas": 2, "cpuPercent": 70}},
         ("autoscaling.minReplicas=4: must not be more than autoscaling.maxReplicas=2", "raise the one or lower"),
     ),
+    "scaling down never": (
+        {"autoscaling": {"minReplicas": 2, "maxReplicas": 4, "cpuPercent": 70, "scaleDownSeconds": 3601}},
+        ("/autoscaling/scaleDownSeconds", "maximum: got 3,601, want 3,600"),
+    ),
+    "schedule in words": ({"schedule": "every day"}, ("/schedule", "does not match pattern")),
+    "schedule of six fields": ({"schedule": "0 0 * * * *"}, ("/schedule", "does not match pattern")),
+    "schedule that scales": (
+        {"schedule": "0 * * * *", "autoscaling": {"minReplicas": 2, "maxReplicas": 4, "cpuPercent": 70}},
+        ("autoscaling: a CronJob's pods end", "leave out `autoscaling` or `schedule`"),
+    ),
+    "schedule with a way in": (
+        {"schedule": "0 * * * *", "nodePort": 30080},
+        ("nodePort, loadBalancer: a CronJob has no Service", "leave out `schedule`"),
+    ),
+    "schedule with a load balancer": (
+        {"schedule": "0 * * * *", "loadBalancer": {"enabled": True}},
+        ("nodePort, loadBalancer: a CronJob has no Service", "leave these out"),
+    ),
+    "schedule with probes by gRPC": (
+        {"schedule": "0 * * * *", "probes": {"protocol": "grpc"}},
+        ('probes.protocol="grpc": nobody asks a CronJob\'s pods', "leave it out"),
+    ),
+    "suspended without a schedule": ({"suspend": True}, ("suspend=true: only a CronJob", "set `schedule` too")),
+    "job without end": ({"jobDeadlineSeconds": 86401}, ("/jobDeadlineSeconds", "want 86,400")),
+    "job that is tried for ever": ({"jobBackoffLimit": 11}, ("/jobBackoffLimit", "want 10")),
+    "argument of a setting that is not there": (
+        {"args": ["--days", "$(DAYS)"]},
+        ("args: $(DAYS) is no setting", "add it to `env`, or write $$(DAYS)"),
+    ),
+    "watched file with a folder": ({"watchedFiles": {"a/b": ""}}, ("invalid propertyName 'a/b'",)),
+    "claim without a size": ({"claim": {"path": "/data"}}, ("/claim", "size")),
+    "claim without a path": ({"claim": {"size": "1Gi"}}, ("/claim", "path")),
+    "claim that is no quantity": ({"claim": {"size": "big", "path": "/data"}}, ("/claim/size", "does not match")),
+    "claim at a relative path": ({"claim": {"size": "1Gi", "path": "data"}}, ("/claim/path", "does not match")),
+    "claim where something else is": (
+        {"claim": {"size": "1Gi", "path": "/tmp/"}},  # noqa: S108 - the pod's own
+        ('claim.path="/tmp/": something else is mounted there', "choose another folder"),
+    ),
+    "claim where a secret is": (
+        {"secrets": [SECRET], "claim": {"size": "1Gi", "path": "/run/one"}},
+        ('claim.path="/run/one": something else is mounted there',),
+    ),
+    "probes by an unknown protocol": ({"probes": {"protocol": "tcp"}}, ("/probes/protocol", "'http', 'grpc'")),
+    "probes at a port that is taken": (
+        {"probes": {"protocol": "grpc", "grpcPort": 8080}},
+        ("probes.grpcPort=8080: is the port of `http` or `metrics`", "choose another"),
+    ),
+    "probes at a port of root": ({"probes": {"grpcPort": 900}}, ("/probes/grpcPort", "want 1,024")),
     "no memory limit": (
         {"resources": {"limits": {"memory": None}}},
         ("/resources/limits", "missing property 'memory'"),

@@ -1,15 +1,15 @@
-"""What the chart makes of good values."""
+"""What the chart makes of a service that goes on, by good values. CronJobs are in test_scheduled."""
 
 import subprocess
 from pathlib import Path
 
 import pytest
-from rendered import CHART, SERVICES, VALUES, Object, Render, pick, pod_spec, pod_templates
+from rendered import CHART, EVERY, SERVICES, VALUES, Object, Render, pick, pod_spec, pod_templates
 
 LABELS = {f"app.kubernetes.io/{part}" for part in ("name", "part-of", "component", "version", "managed-by")}
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", EVERY)
 def test_lint_has_nothing_to_say(helm: Path, service: str) -> None:
     command = [str(helm), "lint", "--strict", str(CHART), "--values", str(VALUES / f"{service}.yaml")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
@@ -34,7 +34,7 @@ def test_a_name_that_yaml_takes_for_something_else_stays_text(render: Render) ->
     assert labels["app.kubernetes.io/component"] == "on"
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", EVERY)
 def test_every_object_and_pod_has_all_labels(render: Render, service: str) -> None:
     objects = render(service)
     for item in [*objects, *pod_templates(objects)]:
@@ -60,6 +60,17 @@ def test_probes_are_the_contract(render: Render) -> None:
         "readinessProbe": {"path": "/readyz", "port": "http"},
         "livenessProbe": {"path": "/livez", "port": "http"},
     }
+
+
+def test_probes_by_grpc_ask_the_health_service_where_the_process_is_told_to_listen(render: Render) -> None:
+    objects = render("payments", probes={"protocol": "grpc", "grpcPort": 9001})
+    container = pod_spec(objects, "Deployment", "payments")["containers"][0]
+    assert {name: container[f"{name}Probe"]["grpc"] for name in ("startup", "readiness", "liveness")} == {
+        name: {"port": 9001, "service": name} for name in ("startup", "readiness", "liveness")
+    }
+    assert not [name for name in ("startup", "readiness", "liveness") if "httpGet" in container[f"{name}Probe"]]
+    assert pick(objects, "ConfigMap", "payments-env")["data"]["GRPC_PORT"] == "9001"
+    assert {"name": "grpc", "containerPort": 9001} in container["ports"]
 
 
 def test_ways_in_only_where_asked_for(render: Render) -> None:
@@ -155,6 +166,47 @@ def test_any_change_of_configuration_replaces_the_pods(render: Render) -> None:
     assert annotations(render("catalog", secrets=[secret | {"checksum": "2"}]), "catalog") != first
 
 
+def test_a_change_of_a_watched_file_leaves_the_pods_alone(render: Render) -> None:
+    """The process takes it up while it runs."""
+    before, after = render("web"), render("web", watchedFiles={"topology.yaml": "edges: [1]"})
+    assert pick(before, "ConfigMap", "web-watched") != pick(after, "ConfigMap", "web-watched")
+    assert pick(before, "Deployment", "web") == pick(after, "Deployment", "web")
+
+
+def test_watched_files_are_mounted_whole_so_that_a_change_reaches_them(render: Render) -> None:
+    """A file mounted by `subPath` never changes."""
+    spec = pod_spec(render("web"), "Deployment", "web")
+    mount = next(mount for mount in spec["containers"][0]["volumeMounts"] if mount["mountPath"] == "/etc/watched")
+    assert mount == {"name": "watched", "mountPath": "/etc/watched", "readOnly": True}
+    assert {"name": "watched", "configMap": {"name": "web-watched"}} in spec["volumes"]
+
+
+def test_a_claim_is_mounted_outlives_the_release_and_is_for_one_pod_by_default(render: Render) -> None:
+    objects = render("notifications")
+    claim = pick(objects, "PersistentVolumeClaim", "notifications-data")
+    assert claim["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+    assert claim["spec"] == {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "256Mi"}}}
+    deployment = pick(objects, "Deployment", "notifications")["spec"]
+    assert deployment["replicas"] == 1
+    assert deployment["strategy"]["type"] == "RollingUpdate"
+    spec = deployment["template"]["spec"]
+    assert {"name": "data", "persistentVolumeClaim": {"claimName": "notifications-data"}} in spec["volumes"]
+    assert {"name": "data", "mountPath": "/var/lib/notifications"} in spec["containers"][0]["volumeMounts"]
+    assert spec["securityContext"]["fsGroup"] == spec["securityContext"]["runAsUser"]
+
+
+def test_pods_are_two_unless_said_otherwise(render: Render) -> None:
+    assert pick(render("catalog"), "Deployment", "catalog")["spec"]["replicas"] == 2
+    assert pick(render("notifications", replicas=2), "Deployment", "notifications")["spec"]["replicas"] == 2
+
+
+def test_arguments_may_name_settings_and_the_text_itself(render: Render) -> None:
+    given = ["-m", "app.main", "$(SERVICE_NAME)", "$(ROUTES_FILE)", "$$(HOME)"]
+    container = pod_spec(render("gateway", args=given), "Deployment", "gateway")["containers"][0]
+    assert container["args"] == given
+    assert container["envFrom"] == [{"configMapRef": {"name": "gateway-env"}}]
+
+
 def test_files_and_secrets_are_mounted_read_only(render: Render) -> None:
     secrets = [{"name": "one", "path": "/run/one"}, {"name": "two", "path": "/run/two"}]
     spec = pod_spec(render("gateway", secrets=secrets), "Deployment", "gateway")
@@ -177,6 +229,17 @@ def test_autoscaler_owns_the_number_of_replicas(render: Render) -> None:
     scaler = pick(objects, "HorizontalPodAutoscaler", "gateway")["spec"]
     assert (scaler["minReplicas"], scaler["maxReplicas"]) == (2, 4)
     assert not [item for item in render("catalog") if item["kind"] == "HorizontalPodAutoscaler"]
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"), [({}, 120), ({"scaleDownSeconds": 30}, 30), ({"scaleDownSeconds": 0}, 0)]
+)
+def test_autoscaler_grows_at_once_and_shrinks_slowly(render: Render, given: Object, seconds: int) -> None:
+    scaling = {"minReplicas": 2, "maxReplicas": 4, "cpuPercent": 70} | given
+    behavior = pick(render("gateway", autoscaling=scaling), "HorizontalPodAutoscaler", "gateway")["spec"]["behavior"]
+    assert behavior["scaleUp"]["stabilizationWindowSeconds"] == 0
+    assert behavior["scaleDown"]["stabilizationWindowSeconds"] == seconds
+    assert [policy["value"] for policy in behavior["scaleDown"]["policies"]] == [1]
 
 
 def test_pods_are_spread_over_nodes(render: Render) -> None:
