@@ -1,4 +1,4 @@
-"""The whole program: settings → cluster → images → foundation → data → shop → exports. Wiring only."""
+"""The whole program: settings → cluster → images → foundation → data → shop → lab → exports. Wiring only."""
 
 import pulumi
 from pulumi.runtime.config import CONFIG
@@ -7,6 +7,7 @@ from infra.cluster import create_cluster
 from infra.data import Data
 from infra.foundation import Foundation
 from infra.image import Images
+from infra.lab import Lab
 from infra.settings import from_pulumi
 from infra.shop import Shop
 
@@ -16,6 +17,7 @@ images = Images(cluster)
 foundation = Foundation(cluster, images)
 data = Data(cluster, foundation, images)
 shop = Shop(cluster, foundation, data, images)
+Lab(cluster, foundation, images)
 
 pulumi.export("kubeconfig", cluster.kubeconfig)
 pulumi.export("gateway_url", shop.gateway_url)

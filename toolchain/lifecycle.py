@@ -17,7 +17,8 @@ from toolchain.progress import console, step
 PROGRAMS = ("pulumi", "kind", "kubectl", "helm")
 IMAGES = (
     *("node", "registry", "cilium-agent", "cilium-operator", "local-path-provisioner", "metrics-server"),
-    *("toolbox", "postgres", "catalog", "gateway"),
+    *("toolbox", "postgres", "valkey", "nats", "streams"),
+    *("gateway", "web", "catalog", "inventory", "orders", "payments", "notifications", "report", "loadgen"),
 )
 
 

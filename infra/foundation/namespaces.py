@@ -7,9 +7,10 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from infra.lib.labels import PART_OF
 
 NAMESPACES = {
-    "edge": "the ways in: the gateway",
+    "edge": "the ways in: the gateway and the web page",
     "shop": "the services that do the work",
     "data": "the stores",
+    "lab": "exhibits of concepts that the shop has no honest use for",
 }
 
 

@@ -11,6 +11,13 @@ from pulumi_kubernetes.helm.v3 import Release, ReleaseArgs
 
 CHART = Path(__file__).resolve().parents[2] / "charts" / "microservice"
 RELEASE_SECONDS = 300
+WATCHED = "/etc/watched"
+"""Where the chart mounts `watchedFiles`."""
+SCALED = {
+    "autoscaling": {"minReplicas": 2, "maxReplicas": 4, "cpuPercent": 70, "scaleDownSeconds": 60},
+    "resources": {"requests": {"cpu": "50m"}},
+}
+"""A service whose pods are as many as its load needs: the per cent are of the request."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,10 @@ class ServiceArgs:
 
 
 class Service(pulumi.ComponentResource):
-    """A service of the suite, released and ready."""
+    """A service of the suite, released and ready. A CronJob has no pod yet, so nothing of it is waited for.
+
+    Its claim in particular is bound only when its first Job's pod is placed.
+    """
 
     def __init__(self, name: str, args: ServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("blueprint:shop:Service", name, {}, opts)
@@ -41,6 +51,7 @@ class Service(pulumi.ComponentResource):
                 chart=str(CHART),
                 values={"image": args.image, "version": version("blueprint"), **args.values},
                 timeout=RELEASE_SECONDS,
+                skip_await="schedule" in args.values,
             ),
             pulumi.ResourceOptions(parent=self),
         )

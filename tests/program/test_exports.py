@@ -5,11 +5,19 @@ import json
 import pytest
 
 from infra.data.data import DATABASES
+from infra.data.nats_users import PUBLISH
 from infra.foundation.namespaces import NAMESPACES
 from tests.program.recording import KUBECONFIG, Recorded, is_secret, password, public, revealed
+from toolchain.lifecycle import IMAGES
 
 CONTRACT = {"kubeconfig", "gateway_url", "urls", "namespaces", "capabilities", "lanes"}
-PASSWORDS = [password(f"postgres-{user}") for user in ("postgres", *DATABASES)]
+DRAWN = [
+    *(f"postgres-{user}" for user in ("postgres", *DATABASES)),
+    *(f"nats-{user}" for user in PUBLISH),
+    "valkey-catalog",
+    "lab-token",
+]
+PASSWORDS = [password(name) for name in DRAWN]
 TOKENS = ["the-administrators-token", "the-token-of-one"]
 
 
@@ -54,6 +62,12 @@ def test_every_image_s_lane_and_reference_are_exported(stack: Recorded) -> None:
     assert stack.outputs["images"].keys() == made
 
 
+def test_every_image_is_made_before_pulumi_starts(kind_stack: Recorded) -> None:
+    """Then `make up` makes several at a time, says which lane each took, and a failure stops it early."""
+    made = {one.name for one in kind_stack.resources if "input_hash" in one.inputs}
+    assert made | {"node", "registry"} == set(IMAGES)
+
+
 def test_the_kubeconfig_is_exported_as_a_secret(kind_stack: Recorded, existing_stack: Recorded) -> None:
     assert is_secret(kind_stack.outputs["kubeconfig"])
     assert revealed(kind_stack.outputs["kubeconfig"]) == KUBECONFIG
@@ -76,6 +90,7 @@ def test_the_secrets_are_there_for_those_who_need_them(stack: Recorded) -> None:
 
 
 def test_passwords_are_kept_as_secrets_from_the_first(stack: Recorded) -> None:
-    drawn = [one for one in stack.resources if one.name in {"postgres-postgres", "postgres-catalog"}]
-    assert len(drawn) == 2
+    made = stack.of_type("pulumi-python:dynamic:Resource")
+    drawn = [one for one in made if not {"input_hash", "node_image"} & one.inputs.keys()]
+    assert {one.name for one in drawn} == set(DRAWN), "each is looked for above"
     assert {one.secret_outputs for one in drawn} == {frozenset({"value"})}

@@ -1,6 +1,7 @@
 """The pods that the program describes itself: whose images they run, and what they may do on a node."""
 
 import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -20,8 +21,9 @@ def image_references(recorded: Recorded) -> list[str]:
     found: list[str] = []
     for one in recorded.kubernetes():
         _collect(one.inputs, found)
-        for text in one.inputs.get("data", {}).values():
-            _collect(yaml.safe_load(text), found)
+        for file, text in one.inputs.get("data", {}).items():
+            if file.endswith(".yaml"):
+                _collect(yaml.safe_load(text), found)
     return found
 
 
@@ -81,13 +83,32 @@ def test_every_pod_has_requests_and_a_memory_limit(stack: Recorded) -> None:
             assert "memory" in container["resources"]["limits"], name
 
 
+def selects(selector: Mapping[str, Any], found: Mapping[str, str]) -> bool:
+    """Whether a selector, of a Service or of a workload, selects pods of these labels."""
+    if not {"matchLabels", "matchExpressions"} & selector.keys():
+        return selector.items() <= found.items()
+    holds: dict[str, Callable[[str, list[str]], bool]] = {
+        "In": lambda key, values: found.get(key) in values,
+        "NotIn": lambda key, values: found.get(key) not in values,
+        "Exists": lambda key, _: key in found,
+        "DoesNotExist": lambda key, _: key not in found,
+    }
+    asked = selector.get("matchExpressions", [])
+    return selector.get("matchLabels", {}).items() <= found.items() and all(
+        holds[one["operator"]](one["key"], one.get("values", [])) for one in asked
+    )
+
+
 def test_every_selector_selects_its_own_pods(stack: Recorded) -> None:
+    """Of a Job Kubernetes selects the pods by labels of its own, and an ExternalName has none."""
     workloads = [one for one in stack.kubernetes() if "template" in one.inputs.get("spec", {})]
-    by_name = {one.name: one.inputs["spec"]["template"]["metadata"]["labels"] for one in workloads}
+    pods = {one.name: one.inputs["spec"]["template"]["metadata"]["labels"] for one in workloads}
     for workload in workloads:
-        assert workload.inputs["spec"]["selector"]["matchLabels"].items() <= by_name[workload.name].items()
+        if "selector" in workload.inputs["spec"]:
+            assert selects(workload.inputs["spec"]["selector"], pods[workload.name]), workload.name
     for service in stack.of_type("kubernetes:core/v1:Service"):
-        assert service.inputs["spec"]["selector"].items() <= by_name[service.name].items()
+        if "selector" in service.inputs["spec"]:
+            assert [name for name in pods if selects(service.inputs["spec"]["selector"], pods[name])], service.name
 
 
 def test_services_that_nothing_waits_for_are_not_waited_for(stack: Recorded) -> None:

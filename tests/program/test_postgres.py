@@ -102,6 +102,14 @@ def test_passwords_are_files_that_the_server_s_group_alone_reads(spec: Object) -
     assert volume["secret"] == {"secretName": "postgres", "defaultMode": 0o440}
 
 
+def test_another_login_restarts_the_server_which_makes_it_at_its_start() -> None:
+    def reads(*logins: str) -> Any:
+        made: Any = postgres_set(PostgresArgs("data", "image", logins))
+        return made.template.metadata.annotations
+
+    assert reads("catalog") == reads("catalog") != reads("catalog", "orders")
+
+
 def test_the_claim_s_size_is_the_one_asked_for() -> None:
     made: Any = postgres_set(PostgresArgs("data", "image", (), storage="5Gi"))
     (claim,) = made.volume_claim_templates
