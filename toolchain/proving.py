@@ -23,7 +23,9 @@ CHART = "charts/microservice/tests"
 # Each phase: its title, and what pytest is given. The first runs what is independent side by side.
 PHASES: Mapping[str, tuple[str, ...]] = {
     "live tests, side by side": ("tests/cluster", CONFORMANCE, CHART, "-m", "not serial", "-n", str(WORKERS)),
+    "the web page": ("tests/browser",),
     "live tests that disturb": ("tests/cluster", "-m", "serial"),
+    "every order accounted for": ("tests/chaos",),
     "coming and going": ("tests/lifecycle", "-x"),
 }
 KEPT = {"coming and going": ("tests/lifecycle", "-m", "not removes_cluster")}

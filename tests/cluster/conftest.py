@@ -5,9 +5,11 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.cluster.kube import Kube
+from tests.cluster.shop import Shop
 from toolchain import kind, lifecycle, stack
 
 
@@ -30,6 +32,13 @@ def kube(cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Kube:
     file.touch(mode=0o600)
     file.write_text(kind.kubeconfig(cluster))
     return Kube(str(file))
+
+
+@pytest.fixture(scope="session")
+def shop(outputs: dict[str, Any]) -> Iterator[Shop]:
+    """The shop through the port of the host."""
+    with httpx.Client(timeout=15) as http:
+        yield Shop(str(outputs["urls"]["gateway"]), http)
 
 
 @pytest.fixture

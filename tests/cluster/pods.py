@@ -68,3 +68,9 @@ def fetch(kube: Kube, namespace: str, client: str, url: str, seconds: int = 5) -
     command = ["exec", "--namespace", namespace, client, "--", "wget", "-q", "-T", str(seconds), "-O", "-", url]
     done = kube.attempt(*command)
     return done.returncode == 0, done.stdout.strip() or done.stderr.strip()
+
+
+def inside(kube: Kube, namespace: str, pod: str, *command: str, container: str | None = None) -> str:
+    """What a command prints in a container of the pod: the named one, or the first. It must succeed."""
+    chosen = ["--container", container] if container else []
+    return kube.run("exec", "--namespace", namespace, pod, *chosen, "--", *command).strip()

@@ -1,0 +1,1 @@
+"""The web page as a visitor sees it, driven by a headless browser."""

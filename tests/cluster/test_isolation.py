@@ -1,0 +1,60 @@
+"""Containers that take too much: what bounds them, and what their neighbours notice."""
+
+from typing import Any
+
+import pytest
+
+from tests.cluster.kube import Kube, eventually
+from tests.cluster.pods import idle_command, start, toolbox_pod
+
+HOG_MEMORY = ["dd", "if=/dev/zero", "of=/dev/null", "bs=100M", "count=1"]
+
+
+@pytest.fixture
+def image(outputs: dict[str, Any]) -> str:
+    """The toolbox image."""
+    return str(outputs["images"]["toolbox"])
+
+
+def _limited(pod: dict[str, Any], cpu: str, memory: str) -> dict[str, Any]:
+    pod["spec"]["containers"][0]["resources"] = {"limits": {"cpu": cpu, "memory": memory}}
+    return pod
+
+
+@pytest.mark.concept("A4")
+def test_a_container_that_takes_too_much_memory_is_killed_and_its_neighbour_lives(
+    kube: Kube, namespace: str, image: str
+) -> None:
+    """The hog is OOM-killed at its limit; a container beside it in the same node's memory never restarts."""
+    hog = _limited(toolbox_pod("hog", image, HOG_MEMORY), "500m", "32Mi")
+    hog["spec"]["restartPolicy"] = "Never"
+    start(kube, namespace, _limited(toolbox_pod("neighbour", image, idle_command()), "100m", "32Mi"))
+    kube.apply({**hog, "metadata": {**hog["metadata"], "namespace": namespace}})
+
+    def reason() -> str:
+        statuses = kube.get("pod", "hog", "--namespace", namespace)["status"].get("containerStatuses", [])
+        return str(statuses[0]["state"].get("terminated", {}).get("reason", "")) if statuses else ""
+
+    eventually("the hog is OOM-killed", lambda: reason() == "OOMKilled", seconds=90, diagnose=reason)
+    neighbour = kube.get("pod", "neighbour", "--namespace", namespace)["status"]["containerStatuses"][0]
+    assert (neighbour["restartCount"], neighbour["ready"]) == (0, True)
+
+
+@pytest.mark.concept("A4")
+def test_a_container_that_takes_too_much_cpu_is_throttled(kube: Kube, namespace: str, image: str) -> None:
+    """A busy loop with a limit of a tenth of a core is throttled by the kernel, and gets about a tenth."""
+    busy = _limited(toolbox_pod("busy", image, ["sh", "-c", "while true; do :; done"]), "100m", "32Mi")
+    start(kube, namespace, busy)
+
+    def counters() -> dict[str, int]:
+        files = "cat /sys/fs/cgroup/cpu.stat /sys/fs/cgroup/cpu/cpu.stat 2>/dev/null"
+        text = kube.attempt("exec", "--namespace", namespace, "busy", "--", "sh", "-c", files).stdout
+        return {name: int(value) for name, value in (line.split() for line in text.splitlines())}
+
+    first = counters()
+    assert "nr_throttled" in first, first
+    eventually("it is throttled", lambda: counters()["nr_throttled"] > first["nr_throttled"] + 10, seconds=60)
+    last = counters()
+    periods = last["nr_periods"] - first["nr_periods"]
+    throttled = last["nr_throttled"] - first["nr_throttled"]
+    assert throttled >= 0.8 * periods, f"{throttled} of {periods} periods"
