@@ -12,6 +12,7 @@ up: .venv/.ready ## Make the cluster and everything on it, or bring it to what t
 
 .PHONY: test
 test: check ## Prove it all: the checks, then every live test on the cluster (made if missing, and then removed)
+	@$(MAKE) --no-print-directory -C services thorough
 	@$(BLUEPRINT) test
 
 .PHONY: check

@@ -24,6 +24,9 @@ Result = TypeVar("Result")
 CONFLICTS = 5  # how often a transaction that another one got in the way of runs again
 CONFLICT_PAUSE_SECONDS = 0.02  # before the first of them, doubled with each
 
+# A transaction whose process is gone with its node is ended by the server: its locks would last as long as TCP hopes.
+GONE_MILLISECONDS = 15_000
+
 # SQLSTATE: connection exceptions, wrong or missing login, no room, and a server that starts or stops
 _AWAY = ("08", "28", "53", "57P", "3D000")
 _CONFLICT = ("40001", "40P01")  # serialization failure, deadlock
@@ -139,7 +142,10 @@ def engine(settings: PostgresSettings, *, pooled: bool = True) -> AsyncEngine:
     )
     arguments: dict[str, Any] = {
         "timeout": settings.postgres_seconds,
-        "server_settings": {"application_name": f"{settings.service_name}/{settings.service_version}"},
+        "server_settings": {
+            "application_name": f"{settings.service_name}/{settings.service_version}",
+            "idle_in_transaction_session_timeout": str(GONE_MILLISECONDS),
+        },
     }
     if not pooled:
         made = create_async_engine(address, poolclass=NullPool, connect_args=arguments)

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from blueprint_kit.logs import current_request_id
 
@@ -121,6 +122,18 @@ def _explained(error: HTTPException, request: Request) -> Problem:
         detail = f"there is no resource at {request.url.path}"
     elif error.status_code == 405:
         detail = f"{request.method} is not allowed on {request.url.path}"
+        return Problem(405, detail, headers={"Allow": ", ".join(allowed_methods(request))})
     else:
         detail = error.detail
     return Problem(error.status_code, detail, headers=error.headers)
+
+
+def allowed_methods(request: Request) -> list[str]:
+    """The methods of all routes of the path (RFC 9110, section 15.5.6); Starlette names those of the first alone."""
+    found = {
+        method
+        for route in request.app.routes
+        if route.matches(request.scope)[0] is not Match.NONE
+        for method in getattr(route, "methods", None) or ()
+    }
+    return sorted(found)

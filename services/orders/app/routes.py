@@ -1,7 +1,7 @@
 """The service's resources."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, NoReturn, cast
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -16,7 +16,6 @@ from blueprint_kit.problems import Problem
 
 MOST_PAGES = 1_000_000
 REPLAYED = "Idempotency-Replayed"
-OTHERS = ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 router = APIRouter(responses=problem_responses())
 
@@ -80,21 +79,3 @@ async def get_order(desk: DeskHere, order_id: UUID) -> Order:
     if row is None:
         raise Problem(404, f"there is no order {order_id}", order_id=str(order_id))
     return Order.of(row)
-
-
-@router.api_route("/orders", methods=OTHERS, include_in_schema=False)
-async def refuse_other_than_list_or_place(request: Request) -> None:
-    """Say all that is allowed: the framework would name the methods of one of the path's routes only."""
-    refuse(request, "GET, HEAD, POST")
-
-
-@router.api_route("/orders/{order_id}", methods=["POST", *OTHERS], include_in_schema=False)
-async def refuse_other_than_get(request: Request) -> None:
-    """Say all that is allowed, likewise."""
-    refuse(request, "GET, HEAD")
-
-
-def refuse(request: Request, allowed: str) -> NoReturn:
-    """Raise the problem of a method that the path does not have."""
-    detail = f"{request.method} is not allowed on {request.url.path}"
-    raise Problem(405, detail, headers={"Allow": allowed})

@@ -199,6 +199,7 @@ async def crashed(server: Postgres) -> AsyncIterator[None]:
         await asyncio.to_thread(server.start)
 
 
+@pytest.mark.thorough
 async def test_two_processes_that_are_killed_again_and_again(
     server: Postgres, nats: Nats, peers: Peers, given: dict[str, Any], tmp_path: Path
 ) -> None:

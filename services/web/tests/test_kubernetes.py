@@ -2,16 +2,16 @@
 
 import asyncio
 import shutil
-import sys
 from pathlib import Path
 
 import httpx
 import pytest
 from blueprint_testing import eventually, is_problem, reserved_port
+from blueprint_testing.openapi import does_what_its_schema_says
 from conftest import KubernetesApi, Start, kubernetes_api, make_certificate, pod
 
 CACHED = 1.05  # seconds after which the API is asked again
-SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
+CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 
 
 async def names(asking: httpx.AsyncClient) -> list[str]:
@@ -158,15 +158,10 @@ async def test_edges_are_watched_and_bad_ones_refused(api: KubernetesApi, start:
         assert not await refused()
 
 
+@pytest.mark.thorough
 async def test_topology_does_what_its_schema_says(api: KubernetesApi, start: Start, tmp_path: Path) -> None:
     """Whatever schemathesis sends, in a process of its own."""
     api.pods = [pod("catalog-1")]
-    options = ("--max-examples=10", "--seed=1", "--generation-database=none", "--no-color")
     async with start(api.url) as service:
-        command = (SCHEMATHESIS, "run", f"{service.url}/openapi.json", *options)
-        run = await asyncio.create_subprocess_exec(
-            *command, cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-        )
-        output, _ = await asyncio.wait_for(run.communicate(), 60)
-    assert run.returncode == 0, output.decode()
-    assert "Tested: 1" in output.decode()
+        output = await does_what_its_schema_says(service, CONFIGURATION, tmp_path)
+    assert "Tested: 1" in output
