@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from blueprint_kit.problems import handlers
+from blueprint_kit.problems import METHODS, handlers
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # else every counter comes twice
 
@@ -36,8 +36,6 @@ RETRIES = Counter("http_client_retries_total", "Attempts after the first.", ["up
 BREAKER_OPEN = Gauge(
     "http_client_circuit_open", "1 while the circuit to the upstream is open, 0.5 while it is tried.", ["upstream"]
 )
-
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def method_label(method: str) -> str:

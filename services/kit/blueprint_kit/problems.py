@@ -16,6 +16,7 @@ from blueprint_kit.logs import current_request_id
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:blueprint:problem:"
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
@@ -129,11 +130,10 @@ def _explained(error: HTTPException, request: Request) -> Problem:
 
 
 def allowed_methods(request: Request) -> list[str]:
-    """The methods of all routes of the path (RFC 9110, section 15.5.6); Starlette names those of the first alone."""
-    found = {
+    """The methods that some route of the path takes (RFC 9110, section 15.5.6); Starlette names the first route's."""
+    scopes = {method: {**request.scope, "method": method} for method in METHODS}
+    return [
         method
-        for route in request.app.routes
-        if route.matches(request.scope)[0] is not Match.NONE
-        for method in getattr(route, "methods", None) or ()
-    }
-    return sorted(found)
+        for method, scope in scopes.items()
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+    ]
