@@ -10,6 +10,7 @@ from app.receipts import Receipts
 from app.routes import router
 from app.settings import NotificationsSettings, require_folder
 from blueprint_kit.app import create_app
+from blueprint_kit.background import Background
 from blueprint_kit.messages import Messages
 from blueprint_kit.probes import Check
 from blueprint_kit.server import main
@@ -24,17 +25,17 @@ def create(settings: NotificationsSettings) -> FastAPI:
     read_secret(settings.nats_password_file)
     require_folder(settings)
     messages, receipts = Messages(settings), Receipts(settings.receipts_folder)
-    confirmations = Confirmations(receipts)
+    confirmations, background = Confirmations(receipts), Background()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await messages.open()
-        async with confirmations.consumed(messages):
+        async with background.running({"confirmations": confirmations.consume(messages)}):
             yield
         await messages.close()
 
     app = create_app(settings, lifespan=lifespan, readiness=[Check("receipts", receipts.check)])
-    app.state.probes.liveness = (Check("confirmations", confirmations.check),)
+    app.state.probes.liveness = (Check("background", background.check),)
     app.state.receipts = receipts
     app.include_router(router)
     return app

@@ -181,9 +181,9 @@ async def test_two_services_share_the_folder_and_the_events(settings: Settings, 
 
 async def test_service_that_takes_no_events_any_more_is_not_alive(service: Running, broker: Nats) -> None:
     """Nothing that is known ends the work on events; if something does, only a new process mends it."""
-    (task,) = [task for task in asyncio.all_tasks() if "Confirmations._consume" in repr(task.get_coro())]
+    (task,) = [task for task in asyncio.all_tasks() if "Confirmations.consume" in repr(task.get_coro())]
     async with service.client() as client:
         assert (await client.get("/livez")).status_code == 200
         task.cancel()
         await asyncio.wait({task}, timeout=5)
-        assert "confirmations: RuntimeError: ended" in (await client.get("/livez")).json()["detail"]
+        assert "background: RuntimeError: ended" in (await client.get("/livez")).json()["detail"]

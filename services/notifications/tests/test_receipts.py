@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from blueprint_testing.crashes import crashes, steps
 from confirmed import new_order_id, new_receipt
-from crashes import crashes, steps
 from disks import Disk
 
 from app.receipts import ABANDONED_SECONDS, ASIDE, Receipts, ReceiptsUnavailable, find_page, keep, name_of, read

@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from app.background import Background, repeat
 from app.idempotency import forget_answers
 from app.inventory import Inventory
 from app.outbox import Relay
@@ -16,6 +15,7 @@ from app.routes import Desk, router
 from app.saga import CONSUMER, STREAM, Saga
 from app.settings import OrdersSettings
 from blueprint_kit.app import create_app
+from blueprint_kit.background import Background, repeat
 from blueprint_kit.client import Client
 from blueprint_kit.messages import Messages
 from blueprint_kit.outbound import CallPolicy

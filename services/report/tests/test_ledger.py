@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from crashes import crashes, steps
+from blueprint_testing.crashes import crashes, steps
 from sold import new_sale
 
 from app.ledger import Ledger, LedgerError, LockedError, Position

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from blueprint_testing import eventually
 
-from app import background
-from app.background import Background, repeat
+from blueprint_kit import background
+from blueprint_kit.background import Background, repeat
 from blueprint_kit.problems import Problem
 
 
