@@ -8,6 +8,8 @@ import pytest
 from blueprint_testing import Running, eventually, reserved_port
 from conftest import Ended, Shop, run, started
 
+pytestmark = pytest.mark.thorough  # each starts the program anew, which takes seconds
+
 VISITORS = ("--users", "20", "--run-time", "3s")
 
 

@@ -22,6 +22,8 @@ from test_pushing import Gateway
 from app.counting import SUBJECT
 from blueprint_kit.messages import Event
 
+pytestmark = pytest.mark.thorough  # each starts the program anew, which takes seconds
+
 SERVICE = Path(__file__).parents[1]
 NOW = datetime.now(UTC).replace(microsecond=0)
 TODAY, YESTERDAY, LONG_AGO = ((NOW - timedelta(days=back)).isoformat() for back in (0, 1, 20))
