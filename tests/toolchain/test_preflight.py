@@ -25,7 +25,7 @@ def test_enough_memory_is_accepted() -> None:
 
 
 def test_little_disk_is_refused() -> None:
-    with pytest.raises(ToolchainError, match="need 20 GiB"):
+    with pytest.raises(ToolchainError, match="need 28 GiB"):
         preflight.check_disk(free_bytes=10 * preflight.GIB)
 
 
