@@ -186,7 +186,8 @@ def is_conflict(error: BaseException) -> bool:
 
 def _server_says_away(error: BaseException) -> bool:
     for seen in (error, error.__cause__):
-        if isinstance(seen, asyncpg.InterfaceError | OSError | TimeoutError):
+        # InternalClientError: the connection broke in the midst of a statement, and its client lost track
+        if isinstance(seen, asyncpg.InterfaceError | asyncpg.InternalClientError | OSError | TimeoutError):
             return True
         if _state(seen).startswith(_AWAY):
             return True

@@ -25,6 +25,7 @@ AWAY = [
     asyncpg.CannotConnectNowError("starts"),
     asyncpg.InvalidCatalogNameError("the database is not there yet"),
     asyncpg.InterfaceError("connection is closed"),
+    asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"),
     ConnectionRefusedError("nobody listens"),
     TimeoutError("no answer"),
 ]
