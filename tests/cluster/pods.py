@@ -5,7 +5,7 @@ from typing import Any
 from tests.cluster.kube import Kube, eventually, ready
 
 USER = 65532
-START_SECONDS = 90
+START_SECONDS = 180
 
 
 def toolbox_pod(

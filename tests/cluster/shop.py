@@ -12,7 +12,7 @@ import httpx
 from tests.cluster.kube import Kube, eventually
 
 FINAL = frozenset({"confirmed", "rejected", "payment_failed"})
-FINAL_SECONDS = 60
+FINAL_SECONDS = 120
 Line = tuple[str, int]
 """An SKU and a quantity."""
 

@@ -64,13 +64,13 @@ def test_the_quota_refuses_one_pod_too_many(kube: Kube, image: str) -> None:
         return _offered(kube, _visitor(name, image), dry=False)
 
     first, second, third = VISITORS
-    wait(kube, LAB, "the first is let in", lambda: enters(first).returncode == 0, seconds=30)
+    wait(kube, LAB, "the first is let in", lambda: enters(first).returncode == 0, seconds=60)
     assert enters(second).returncode == 0
     refused = enters(third)
     assert refused.returncode != 0
     assert "exceeded quota: lowest, requested: pods=1, used: pods=2, limited: pods=2" in refused.stderr
     _leave(kube, first)
-    wait(kube, LAB, "the third is let in", lambda: enters(third).returncode == 0, seconds=30)
+    wait(kube, LAB, "the third is let in", lambda: enters(third).returncode == 0, seconds=60)
 
 
 def _visitor(name: str, image: str) -> Object:

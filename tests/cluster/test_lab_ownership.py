@@ -86,7 +86,7 @@ def test_a_finalizer_holds_what_is_deleted_until_it_is_taken_out(kube: Kube, hel
     assert found["deletionTimestamp"] and found["finalizers"] == [HOLD]
     _release(kube, held)
     gone = ["get", "configmap", "held", "--namespace", held]
-    wait(kube, held, "the object is gone", lambda: "NotFound" in kube.attempt(*gone).stderr, seconds=20)
+    wait(kube, held, "the object is gone", lambda: "NotFound" in kube.attempt(*gone).stderr, seconds=60)
 
 
 @pytest.mark.concept("C16")

@@ -49,7 +49,7 @@ def test_a_file_written_by_one_container_is_read_by_another(kube: Kube, pod: Obj
 
     first = now()
     assert first.isdigit()
-    wait(kube, LAB, "the sidecar's clock moves on", lambda: now() != first, seconds=20)
+    wait(kube, LAB, "the sidecar's clock moves on", lambda: now() != first, seconds=60)
 
 
 @pytest.mark.concept("C1")

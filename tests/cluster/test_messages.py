@@ -62,7 +62,7 @@ def test_a_poison_message_goes_to_the_dead_letters_and_holds_nothing_up(shop: Sh
     publish(kube, ("orders.placed", "this is no event", str(uuid.uuid4())))
     order = shop.final(shop.accepted([(PLENTY, 1)]))
     assert order["status"] == "confirmed"
-    eventually("the dead letter is counted", lambda: dead_letters(kube) == before + 1, seconds=30)
+    eventually("the dead letter is counted", lambda: dead_letters(kube) >= before + 1, seconds=60)
 
 
 @pytest.mark.concept("A8")
@@ -82,7 +82,7 @@ def test_an_event_that_comes_twice_changes_nothing(shop: Shop, kube: Kube) -> No
     assert shop.order(identity) == done
     assert shop.stock(sku) == stock
     assert len(shop.notifications(identity)) <= 1
-    eventually("one notification, no more", lambda: len(shop.notifications(identity)) == 1, seconds=30)
+    eventually("one notification, no more", lambda: len(shop.notifications(identity)) == 1, seconds=60)
 
 
 @pytest.mark.concept("A8")

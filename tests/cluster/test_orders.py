@@ -19,7 +19,7 @@ def test_an_order_is_confirmed_and_counted_once(shop: Shop, kube: Kube) -> None:
     order = shop.final(shop.accepted([(sku, quantity)]))
     assert [step["status"] for step in order["history"]] == ["pending", "reserved", "paid", "confirmed"]
     assert shop.stock(sku) == (before[0] - quantity, before[1])
-    eventually("its notification is there", lambda: len(shop.notifications(order["id"])) > 0, seconds=30)
+    eventually("its notification is there", lambda: len(shop.notifications(order["id"])) > 0, seconds=60)
     (notification,) = shop.notifications(order["id"])
     assert (notification["order_id"], notification["kind"]) == (order["id"], "order_confirmed")
     for _ in range(2):  # a report that runs again counts nothing twice
@@ -45,7 +45,7 @@ def test_a_declined_payment_releases_the_stock(shop: Shop) -> None:
     order = shop.final(shop.accepted([(DECLINED, 1)]))
     assert order["total"]["amount"].endswith(".13")
     assert [step["status"] for step in order["history"]] == ["pending", "reserved", "payment_failed"]
-    eventually("the stock is as before", lambda: shop.stock(DECLINED) == before, seconds=15)
+    eventually("the stock is as before", lambda: shop.stock(DECLINED) == before, seconds=30)
     assert shop.notifications(order["id"]) == []
 
 
@@ -119,7 +119,7 @@ def test_one_request_id_is_in_the_logs_of_every_service_on_the_path(shop: Shop, 
     request_id = f"live-order-{uuid.uuid4().hex[:8]}"
     identity = shop.accepted([(PLENTY, 1)], request_id=request_id)
     shop.final(identity)
-    eventually("its notification is there", lambda: len(shop.notifications(identity)) > 0, seconds=30)
+    eventually("its notification is there", lambda: len(shop.notifications(identity)) > 0, seconds=60)
     for namespace, name in (
         ("edge", "gateway"),
         *(("shop", name) for name in ("catalog", "orders", "inventory", "payments", "notifications")),

@@ -12,9 +12,9 @@ from tests.cluster.shop import Shop, metric, pods_of, rolled_out
 pytestmark = pytest.mark.serial
 
 CLIENTS = 12
-SPREAD_SECONDS = 120
-GROW_SECONDS = 180
-SHRINK_SECONDS = 240
+SPREAD_SECONDS = 180
+GROW_SECONDS = 300
+SHRINK_SECONDS = 300
 
 
 @pytest.mark.concept("B2", "B3")
