@@ -3,6 +3,7 @@
 Owns `kubernetes:<group/version>:<Kind>` and `kubernetes:helm.sh/v3:Release`; README.md says what they support.
 """
 
+import os
 import shlex
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def install(bin_dir: Path, python: Path) -> Path:
     """
     root = Path(__file__).resolve().parent.parent.parent
     bin_dir.mkdir(parents=True, exist_ok=True)
-    launcher, fresh = bin_dir / EXECUTABLE, bin_dir / f".{EXECUTABLE}.new"
+    launcher, fresh = bin_dir / EXECUTABLE, bin_dir / f".{EXECUTABLE}.{os.getpid()}"  # several processes may install
     fresh.write_text(
         "#!/bin/sh\n"
         f"PYTHONPATH={shlex.quote(str(root))}${{PYTHONPATH:+:$PYTHONPATH}} GRPC_VERBOSITY=ERROR \\\n"
