@@ -16,6 +16,7 @@ and in a test, or a fixture: `await broker.new_stream("ORDERS", "orders.>")`, an
 import asyncio
 import contextlib
 import json
+import os
 import shutil
 import signal
 import socket
@@ -93,6 +94,8 @@ class Nats:
     def silent(self) -> Iterator[None]:
         """The server answers nothing in this block, but its connections stay."""
         self._signal(signal.SIGSTOP)
+        assert self._process is not None
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WNOWAIT)  # a signal takes effect a little later
         try:
             yield
         finally:
