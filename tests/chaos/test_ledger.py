@@ -1,7 +1,6 @@
 """Two thousand orders, while one after the other of everything that they need is killed."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -9,7 +8,7 @@ from tests.chaos.ledger import balance, stock
 from tests.chaos.orders_load import Orders, orders_load
 from tests.cluster.kube import Kube, eventually, ready
 from tests.cluster.nodes import kill_container, start_node, stop_node
-from tests.cluster.shop import Shop, pods_of, query
+from tests.cluster.shop import Shop, pods_of, query, restarts
 
 pytestmark = pytest.mark.serial
 
@@ -79,23 +78,19 @@ def _kill(kube: Kube, namespace: str, name: str) -> None:
     """SIGKILL to the container of every pod; returns when all run again."""
     before = pods_of(kube, namespace, name)
     assert before
-    restarts = {pod["metadata"]["name"]: _restarts(pod) for pod in before}
+    earlier = {pod["metadata"]["name"]: restarts(pod) for pod in before}
     for pod in before:
         kill_container(pod)
 
     def again() -> bool:
         found = pods_of(kube, namespace, name)
-        return all(ready(pod) and _restarts(pod) > restarts.get(pod["metadata"]["name"], -1) for pod in found) and len(
+        return all(ready(pod) and restarts(pod) > earlier.get(pod["metadata"]["name"], -1) for pod in found) and len(
             found
         ) == len(before)
 
     eventually(
         f"all pods of {name} run again", again, seconds=FAULT_SECONDS, diagnose=lambda: kube.diagnostics(namespace)
     )
-
-
-def _restarts(pod: dict[str, Any]) -> int:
-    return sum(int(status["restartCount"]) for status in pod["status"]["containerStatuses"])
 
 
 def _stop_worker(kube: Kube) -> None:

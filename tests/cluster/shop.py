@@ -1,7 +1,6 @@
 """The shop as its customers see it through the gateway, and what its stores say about it."""
 
 import json
-import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -93,6 +92,11 @@ def pods_of(kube: Kube, namespace: str, name: str) -> list[dict[str, Any]]:
     return [pod for pod in service if "deletionTimestamp" not in pod["metadata"]]
 
 
+def restarts(pod: dict[str, Any]) -> int:
+    """How often the containers of a pod were started again."""
+    return sum(int(status["restartCount"]) for status in pod["status"]["containerStatuses"])
+
+
 def metric(kube: Kube, namespace: str, pod: str, name: str, **labels: str) -> float:
     """The sum of a pod's samples of the name whose labels contain the given ones."""
     text = kube.run("get", "--raw", f"/api/v1/namespaces/{namespace}/pods/{pod}:9100/proxy/metrics")
@@ -137,8 +141,3 @@ def _ended(job: dict[str, Any]) -> bool:
         found["type"] in ("Complete", "Failed") and found["status"] == "True"
         for found in job["status"].get("conditions", [])
     )
-
-
-def now() -> float:
-    """Seconds of a clock that never goes back."""
-    return time.monotonic()

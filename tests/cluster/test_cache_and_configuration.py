@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.cluster.kube import Kube, eventually
-from tests.cluster.shop import Shop, metric, pods_of, query, rolled_out
+from tests.cluster.shop import Shop, metric, pods_of, query, restarts, rolled_out
 
 RELOAD_SECONDS = 150
 """The kubelet brings a changed ConfigMap into a volume within its sync period, a minute, and a cache's age."""
@@ -62,7 +62,7 @@ def test_the_gateway_lets_nobody_change_a_product(shop: Shop) -> None:
 @pytest.mark.concept("F9")
 def test_a_changed_file_reaches_the_gateway_without_a_restart(shop: Shop, kube: Kube) -> None:
     """A route added to the ConfigMap serves in the pods that ran before; taken away, it is gone again."""
-    before = {pod["metadata"]["uid"]: _restarts(pod) for pod in pods_of(kube, "edge", "gateway")}
+    before = {pod["metadata"]["uid"]: restarts(pod) for pod in pods_of(kube, "edge", "gateway")}
     found = kube.get("configmap", "gateway-watched", "--namespace", "edge")["data"]
     (name,) = [key for key in found if "routes" in key]
     table = yaml.safe_load(found[name])
@@ -80,13 +80,9 @@ def test_a_changed_file_reaches_the_gateway_without_a_restart(shop: Shop, kube: 
     finally:
         _write(kube, name, found[name])
     eventually("the route is gone", lambda: _steadily(status, unrouted), seconds=RELOAD_SECONDS)
-    after = {pod["metadata"]["uid"]: _restarts(pod) for pod in pods_of(kube, "edge", "gateway")}
+    after = {pod["metadata"]["uid"]: restarts(pod) for pod in pods_of(kube, "edge", "gateway")}
     assert {uid: after[uid] for uid in before if uid in after} == {uid: before[uid] for uid in before if uid in after}
     assert set(before) & set(after), "the pods that served it are those that ran before"
-
-
-def _restarts(pod: dict[str, Any]) -> int:
-    return sum(int(status["restartCount"]) for status in pod["status"]["containerStatuses"])
 
 
 def _steadily(status: Any, wanted: int) -> bool:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.cluster.kube import Kube, Load, eventually, ready, steady_load
 from tests.cluster.nodes import kill_container
-from tests.cluster.shop import Shop, pods_of, query, rolled_out
+from tests.cluster.shop import Shop, pods_of, query, restarts, rolled_out
 
 pytestmark = pytest.mark.serial
 
@@ -48,8 +48,7 @@ def test_a_service_is_rolled_under_load_and_no_request_fails(shop: Shop, kube: K
 
 
 def _restarts(kube: Kube, namespace: str, name: str) -> int:
-    statuses = [status for pod in pods_of(kube, namespace, name) for status in pod["status"]["containerStatuses"]]
-    return sum(int(status["restartCount"]) for status in statuses)
+    return sum(restarts(pod) for pod in pods_of(kube, namespace, name))
 
 
 @pytest.mark.concept("B4", "J8")
@@ -57,11 +56,11 @@ def test_a_killed_container_is_started_again_with_its_address_and_no_request_fai
     """The kubelet starts a catalog container that was killed again; its pod keeps its IP; 0 failed requests."""
     pod = pods_of(kube, "shop", "catalog")[0]
     name, address = pod["metadata"]["name"], pod["status"]["podIP"]
-    restarts = pod["status"]["containerStatuses"][0]["restartCount"]
+    before = restarts(pod)
 
     def again() -> bool:
         found = kube.get("pod", name, "--namespace", "shop")
-        return ready(found) and found["status"]["containerStatuses"][0]["restartCount"] > restarts
+        return ready(found) and restarts(found) > before
 
     with load_on(f"{shop.url}/api/products?size=5"):
         kill_container(pod)
