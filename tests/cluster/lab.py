@@ -72,11 +72,14 @@ def names(pods: list[Object]) -> set[str]:
 def settled(kube: Kube, namespace: str, name: str, count: int) -> list[Object]:
     """The pods of an exhibit once there are exactly so many and all are ready."""
 
+    found: list[Object] = []
+
     def as_many() -> bool:
-        return len(pods_of(kube, namespace, name)) == len(ready_pods(kube, namespace, name)) == count
+        found[:] = pods_of(kube, namespace, name)
+        return len(found) == count and all(ready(pod) for pod in found)
 
     wait(kube, namespace, f"{namespace}/{name} has {count} pods, all ready", as_many)
-    return ready_pods(kube, namespace, name)
+    return found
 
 
 def wait(kube: Kube, namespace: str, what: str, holds: Callable[[], bool], seconds: float = SECONDS) -> float:

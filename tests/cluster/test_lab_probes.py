@@ -69,7 +69,8 @@ def test_a_failing_liveness_probe_restarts_the_container(kube: Kube, namespace: 
         "the container is started again",
         lambda: restarts(_the_pod(kube, namespace, name), PROBED) == 1,
     )
-    (after,) = settled(kube, namespace, name, 1)
+    wait(kube, namespace, "the pod is ready again", lambda: ready(_the_pod(kube, namespace, name)))
+    after = _the_pod(kube, namespace, name)
     assert after["metadata"]["uid"] == before["metadata"]["uid"]
 
 
