@@ -21,8 +21,9 @@ CONFORMANCE = "toolchain/kubernetes_plugin/tests/conformance"
 CHART = "charts/microservice/tests"
 """Not live, but `make check` leaves them out where helm is not built yet."""
 # Each phase: its title, and what pytest is given. The first runs what is independent side by side.
+SIDE_BY_SIDE = "live tests, side by side"
 PHASES: Mapping[str, tuple[str, ...]] = {
-    "live tests, side by side": ("tests/cluster", CONFORMANCE, CHART, "-m", "not serial", "-n", str(WORKERS)),
+    SIDE_BY_SIDE: ("tests/cluster", CONFORMANCE, CHART, "-m", "not serial", "-n", str(WORKERS)),
     "the web page": ("tests/browser",),
     "live tests that disturb": ("tests/cluster", "-m", "serial"),
     "every order accounted for": ("tests/chaos",),
@@ -46,7 +47,7 @@ def test() -> None:
     results.unlink(missing_ok=True)
     environment = _environment(results)
     phases = {**PHASES, **(KEPT if kept else {})}
-    failed = [title for title, arguments in phases.items() if not _passes(title, arguments, environment)]
+    failed = [title for title, arguments in phases.items() if not _proves(title, arguments, environment)]
     if kept:
         console.print("skipped: the proofs that stop and remove the cluster (it was there before, or KEEP is set)")
     _print_concepts(results)
@@ -71,6 +72,22 @@ def _environment(results: Path) -> dict[str, str]:
         "BLUEPRINT_CONFORMANCE_KUBECONFIG": str(file),
         "BLUEPRINT_CONFORMANCE_IMAGE": outputs["images"]["toolbox"],
     }
+
+
+def _proves(title: str, arguments: tuple[str, ...], environment: Mapping[str, str]) -> bool:
+    """Whether a phase's proofs pass. One that fails beside others, where time is short, may pass alone; no other may.
+
+    The run says so, and the table shows the proof as failed.
+    """
+    if _passes(title, arguments, environment):
+        return True
+    if title != SIDE_BY_SIDE:
+        return False
+    again = (*arguments, "-n", "0", "--last-failed", "--last-failed-no-failures", "none")
+    if not _passes("what failed side by side, once more and alone", again, environment):
+        return False
+    console.print("unsteady: what the table shows as failed passed alone", style="yellow")
+    return True
 
 
 def _passes(title: str, arguments: tuple[str, ...], environment: Mapping[str, str]) -> bool:
