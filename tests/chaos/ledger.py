@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tests.chaos.orders_load import Orders
 from tests.cluster.kube import Kube
-from tests.cluster.shop import FINAL, query
+from tests.cluster.shop import FINAL, PYTHON, query
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,6 @@ def _notified(kube: Kube, confirmed: set[str], customer: str) -> tuple[int, int]
         "    receipt = json.loads(file.read_text())\n"
         "    if receipt['customer'] == sys.argv[1]: print(receipt['order_id'])\n"
     )
-    inside = ["exec", "--namespace", "shop", "deployment/notifications", "--", "/opt/venv/bin/python", "-c", program]
+    inside = ["exec", "--namespace", "shop", "deployment/notifications", "--", PYTHON, "-c", program]
     receipts = Counter(kube.run(*inside, customer).split())
     return len(confirmed & set(receipts)), sum(receipts.values())

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.cluster.kube import Kube, eventually
-from tests.cluster.shop import Shop, metric, pods_of, query, restarts, rolled_out
+from tests.cluster.shop import PYTHON, Shop, metric, pods_of, query, restarts, rolled_out
 
 RELOAD_SECONDS = 150
 """The kubelet brings a changed ConfigMap into a volume within its sync period, a minute, and a cache's age."""
@@ -47,7 +47,7 @@ def _change_price(kube: Kube, sku: str, price: dict[str, str]) -> None:
         "headers = {'Content-Type': 'application/json'}\n"
         "request.urlopen(request.Request(url, body, headers, method='PATCH'), timeout=10).read()\n"
     )
-    inside = ["exec", "--namespace", "shop", "deployment/catalog", "--", "/opt/venv/bin/python", "-c", program]
+    inside = ["exec", "--namespace", "shop", "deployment/catalog", "--", PYTHON, "-c", program]
     kube.run(*inside, sku, json.dumps({"price": price}))
 
 
@@ -108,7 +108,7 @@ def test_an_environment_changes_only_with_the_rollout_that_the_change_triggers(k
     """A changed ConfigMap leaves a running process as it is; after a rollout the new value is in the process."""
 
     def level() -> str:
-        inside = ["exec", "--namespace", "shop", "deployment/payments", "--", "/opt/venv/bin/python", "-c"]
+        inside = ["exec", "--namespace", "shop", "deployment/payments", "--", PYTHON, "-c"]
         return kube.run(*inside, "import os; print(os.environ.get('LOG_LEVEL', ''))").strip()
 
     def write(value: str | None) -> None:

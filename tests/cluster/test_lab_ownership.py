@@ -1,6 +1,5 @@
 """The lab, chapter 6: dependents go with their owner, or are left without one; a finalizer holds what is deleted."""
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +12,8 @@ OWNER = "owner"
 DEPENDENTS = ("dependent-one", "dependent-two")
 HOLD = "blueprint/hold"
 HELD = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "held", "finalizers": [HOLD]}}
+FREE = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "free"}}
+"""Deleted after the one that is held: once this one is gone, the other one had its time."""
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_an_owner_deleted_as_an_orphan_maker_leaves_its_dependents(kube: Kube, f
 @pytest.fixture
 def held(kube: Kube, namespace: str) -> Iterator[str]:
     """The namespace with an object that a finalizer holds; whatever the test does, it is let go in the end."""
-    place(kube, namespace, HELD)
+    place(kube, namespace, HELD, FREE)
     yield namespace
     _release(kube, namespace)
 
@@ -81,7 +82,7 @@ def _release(kube: Kube, namespace: str) -> None:
 def test_a_finalizer_holds_what_is_deleted_until_it_is_taken_out(kube: Kube, held: str) -> None:
     """Deleted, the object stays with a time of deletion; once the finalizer is out, it is gone."""
     kube.run("delete", "configmap", "held", "--namespace", held, "--wait=false")
-    time.sleep(3)  # long enough for anything that is not held to be gone
+    kube.run("delete", "configmap", "free", "--namespace", held)
     found = kube.get("configmap", "held", "--namespace", held)["metadata"]
     assert found["deletionTimestamp"] and found["finalizers"] == [HOLD]
     _release(kube, held)

@@ -2,7 +2,6 @@
 
 import copy
 import json
-import time
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -27,6 +26,8 @@ from tests.cluster.pods import idle_command, start, toolbox_pod
 from tests.cluster.shop import pods_of
 
 SLOT = "blueprint.lab/slot"
+NOT_ELIGIBLE = "preemptionPolicy=Never"
+"""The scheduler on a pod that would have to evict another one, and may not."""
 """A resource that only this test's pods ask for, so they crowd out nobody else."""
 TAINT = "blueprint/reserved"
 
@@ -141,8 +142,12 @@ def test_a_high_priority_preempts_a_low_one(kube: Kube, namespace: str, image: s
 
     start(kube, namespace, asking("low", "lab-low"))
     place(kube, namespace, asking("patient", "lab-patient"))
-    wait(kube, namespace, "the patient pod waits", lambda: SLOT in unschedulable(_pod(kube, namespace, "patient")))
-    time.sleep(3)  # long enough for an eviction, had there been one
+    wait(
+        kube,
+        namespace,
+        "the patient pod waits",
+        lambda: NOT_ELIGIBLE in unschedulable(_pod(kube, namespace, "patient")),
+    )
     assert _pod(kube, namespace, "low")["status"]["phase"] == "Running"
     start(kube, namespace, asking("high", "lab-high"))
     gone = kube.attempt("get", "pod", "low", "--namespace", namespace)

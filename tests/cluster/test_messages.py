@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.cluster.kube import Kube, eventually
-from tests.cluster.shop import PLENTY, Shop, metric, pods_of
+from tests.cluster.shop import PLENTY, PYTHON, Shop, metric, pods_of
 
 PUBLISH = """
 import asyncio, json, sys
@@ -29,7 +29,7 @@ asyncio.run(main())
 
 def publish(kube: Kube, *messages: tuple[str, str, str]) -> list[dict[str, Any]]:
     """Publishes subject, body and message id as the orders' own user, from one of their pods; gives the acks."""
-    inside = ["exec", "--namespace", "shop", "deployment/orders", "--", "/opt/venv/bin/python", "-c", PUBLISH]
+    inside = ["exec", "--namespace", "shop", "deployment/orders", "--", PYTHON, "-c", PUBLISH]
     return [json.loads(line) for line in kube.run(*inside, json.dumps(messages)).splitlines()]
 
 

@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from tests.cluster.kube import Kube, eventually
-from tests.cluster.shop import DECLINED, PLENTY, SCARCE, Shop, job_from, query
+from tests.cluster.shop import DECLINED, PLENTY, PYTHON, SCARCE, Shop, job_from, query
 
 NO_SUCH = "NO-SUCH-SKU"
 
@@ -138,7 +138,7 @@ def test_a_service_cannot_log_in_to_the_database_of_another(kube: Kube) -> None:
         "connecting = asyncpg.connect(host='postgres.data', user='catalog', password=password, database=sys.argv[1])\n"
         "asyncio.run(asyncio.wait_for(connecting, 10))\n"
     )
-    inside = ["exec", "--namespace", "shop", "deployment/catalog", "--", "/opt/venv/bin/python", "-c", program]
+    inside = ["exec", "--namespace", "shop", "deployment/catalog", "--", PYTHON, "-c", program]
     assert kube.attempt(*inside, "catalog").returncode == 0
     refused = kube.attempt(*inside, "orders")
     assert refused.returncode != 0
