@@ -15,6 +15,11 @@ test: check ## Prove it all: the checks, then every live test on the cluster (ma
 	@$(MAKE) --no-print-directory -C services thorough
 	@$(BLUEPRINT) test
 
+.PHONY: sabotage
+sabotage: .venv/.ready ## Break the cause of each concept on a running cluster to throw away, and see its live test fail
+	@$(PYTHON) -m pytest -q -rA tests/sabotage -m "not serial" -n 4 --dist loadgroup
+	@$(PYTHON) -m pytest -q -rA tests/sabotage -m serial
+
 .PHONY: check
 check: .venv/.ready ## Lint, types, unit tests of everything: no cluster, no container engine
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check-services check-types check-units check-lint

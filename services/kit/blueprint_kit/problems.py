@@ -16,6 +16,13 @@ from blueprint_kit.logs import current_request_id
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:blueprint:problem:"
+RENAMED = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
+"""What RFC 9110 calls these. Python before 3.13 has their older names, and a type may not depend on the interpreter."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
@@ -48,9 +55,9 @@ def kind_of(status: int) -> str:
 
 
 def phrase_of(status: int) -> str:
-    """The phrase of an HTTP status, or `Error` when it is not registered."""
+    """The phrase of an HTTP status as RFC 9110 has it, or `Error` when it is not registered."""
     try:
-        return HTTPStatus(status).phrase
+        return RENAMED.get(status) or HTTPStatus(status).phrase
     except ValueError:
         return "Error"
 
