@@ -4,6 +4,7 @@ A Service's address is turned into a pod when a connection is made, so load spre
 end. httpx ends idle ones; this ends used ones too, by taking a new pool every few seconds while the old one empties.
 """
 
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable
@@ -19,11 +20,16 @@ class PoolPolicy:
 
     `idle_seconds` must be less than the time that an upstream drains before it closes its port (`drain_seconds`), so
     that no request goes out on a connection that is just being closed.
+
+    A connection breaks when what was sent is not acknowledged for `unacknowledged_seconds`. The kernel of a host
+    acknowledges for a process however slow, so only one that is gone or cut off does not: the network policies drop
+    all that is still sent to a pod whose object was deleted by force, and no word comes back.
     """
 
     connections: int = 100
     idle_seconds: float = 2.0
     age_seconds: float = 10.0
+    unacknowledged_seconds: float = 2.0
 
 
 class Lease:
@@ -83,7 +89,10 @@ class RotatingPool:
             max_keepalive_connections=self._policy.connections,
             keepalive_expiry=self._policy.idle_seconds,
         )
-        return httpx.AsyncHTTPTransport(verify=_ssl_context(), limits=limits, trust_env=False)
+        given_up = (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(self._policy.unacknowledged_seconds * 1000))
+        return httpx.AsyncHTTPTransport(
+            verify=_ssl_context(), limits=limits, trust_env=False, socket_options=[given_up]
+        )
 
 
 class LeasedStream(httpx.AsyncByteStream):

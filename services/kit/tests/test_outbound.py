@@ -1,6 +1,8 @@
 """Requests to other services, against upstreams that misbehave."""
 
 import asyncio
+import ctypes
+import socket
 from collections.abc import AsyncIterator
 
 import httpx
@@ -41,6 +43,38 @@ async def test_get_is_repeated_on_another_connection() -> None:
     async with upstream(only(2)) as made, calling(made.url) as client:
         assert (await client.get("/things")).text == "ok"
         assert made.connections == 3
+
+
+def deafen(writer: asyncio.StreamWriter) -> None:
+    """From now on the kernel drops what comes to the connection, unacknowledged, as a network that was cut would.
+
+    By a filter of one instruction: keep 0 bytes. Source: https://docs.kernel.org/networking/filter.html
+    """
+    instruction = ctypes.create_string_buffer(bytes([0x06, 0, 0, 0, 0, 0, 0, 0]))
+
+    class Program(ctypes.Structure):
+        _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
+
+    program = Program(1, ctypes.addressof(instruction))
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, 26, bytes(program))  # SO_ATTACH_FILTER
+
+
+async def test_get_to_an_upstream_that_is_cut_off_is_soon_repeated_on_another_connection() -> None:
+    """A kept connection whose other end is gone without a word: not until the time limit, but until it is seen."""
+
+    async def handle(made: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await made.head(reader)
+        writer.write(answer())
+        await writer.drain()
+        if made.connections == 1:
+            deafen(writer)
+        await made.head(reader)
+
+    policy = CallPolicy(backoff_seconds=0.01, pool=PoolPolicy(unacknowledged_seconds=0.3))
+    async with upstream(handle) as made, calling(made.url, policy) as client, asyncio.timeout(5):
+        assert (await client.get("/things")).text == "ok"
+        assert (await client.get("/things")).text == "ok"
+        assert made.connections == 2
 
 
 async def test_repetition_is_bounded() -> None:
