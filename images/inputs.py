@@ -102,8 +102,9 @@ def context(name: str) -> Iterator[Path]:
             _copy(programs.build(program), root / "programs" / program)
         for label, source in found.sources.items():
             _copy_source(source, root / label)
-        if found.kind is Kind.SERVICE:
-            shutil.copytree(wheels(SERVICES / name / "requirements.txt"), root / "wheels")
+        requirements = (SERVICES if found.kind is Kind.SERVICE else RECIPES) / name / "requirements.txt"
+        if found.kind is Kind.SERVICE or requirements.is_file():
+            shutil.copytree(wheels(requirements), root / "wheels")
         yield root
 
 
@@ -115,12 +116,12 @@ def scratch() -> Path:
 
 
 def wheels(requirements: Path) -> Path:
-    """A folder with the wheels that a locked requirements.txt names, for the image's Python, kept in the cache.
+    """A folder with the wheels that a locked requirements.txt names, for Debian's Python, kept in the cache.
 
     They are fetched on the host, so the host's way to the package index is used and nothing of it is in the image.
     """
     machine = platform.machine()
-    tags = [f"manylinux_2_28_{machine}", f"manylinux2014_{machine}"]
+    tags = [f"{policy}_{machine}" for policy in ("manylinux_2_31", "manylinux_2_28", "manylinux2014")]
     key = hashlib.sha256(json.dumps([PYTHON_VERSION, tags]).encode() + requirements.read_bytes()).hexdigest()[:16]
     folder = paths.cache() / "wheels" / key
     with locked(f"wheels-{key}"):

@@ -170,6 +170,29 @@ def test_a_service_is_built_by_the_dockerfile_of_all_services_without_a_network(
     }
 
 
+def test_a_recipe_that_locks_wheels_finds_them_in_its_context(
+    store: FakeStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    contexts: dict[str, list[str]] = {}
+
+    def build(name: str, _tag: str, folder: Path, *_: object, **__: object) -> None:
+        contexts[name] = sorted(file.relative_to(folder).as_posix() for file in folder.glob("*/*"))
+
+    wheel, program = tmp_path / "wheels" / "one.whl", tmp_path / "program"
+    wheel.parent.mkdir()
+    wheel.touch()
+    program.touch()
+    monkeypatch.setattr(docker, "build", build)
+    monkeypatch.setattr(inputs, "wheels", lambda _: wheel.parent)
+    monkeypatch.setattr(programs, "build", lambda _: program)
+    for name in ("envoy", "valkey"):
+        builder._build_dockerfile(name, f"blueprint/{name}:1", load()[name])
+    assert contexts == {
+        "envoy": ["programs/contour", "recipe/Dockerfile", "recipe/requirements.txt", "wheels/one.whl"],
+        "valkey": ["recipe/Dockerfile"],
+    }
+
+
 def test_to_a_registry_elsewhere_docker_pushes_with_the_user_s_login(store: FakeStore) -> None:
     """The digest is the one of that registry, whatever other registries the image was pushed to before."""
     assert builder.push("gateway", "registry.example.com:5000/blueprint") == "sha256:" + "a" * 64

@@ -1,6 +1,6 @@
 """The application that every service starts from: probes, problem documents, limits, request ids, metrics."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import Depends, FastAPI
@@ -14,15 +14,21 @@ from blueprint_kit.problems import Problem
 from blueprint_kit.requests import RequestMiddleware
 from blueprint_kit.settings import ServiceSettings
 
+JSON = "application/json"
+
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 def create_app(
-    settings: ServiceSettings, *, lifespan: Lifespan | None = None, readiness: Sequence[Check] = ()
+    settings: ServiceSettings,
+    *,
+    lifespan: Lifespan | None = None,
+    readiness: Sequence[Check] = (),
+    body_type: str = JSON,
 ) -> FastAPI:
     """An application without resources of its own. `lifespan` opens and closes what the service holds.
 
-    It must open without waiting for other services: `readiness` says when they answer.
+    It must open without waiting for other services: `readiness` says when they answer. A body must be of `body_type`.
     """
     probes = Probes(readiness=readiness)
     app = FastAPI(
@@ -32,7 +38,7 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,  # a redirect would name this service's address to the gateway's clients
         lifespan=_whole(lifespan, probes),
-        dependencies=[Depends(require_json)],
+        dependencies=[Depends(required_type(body_type))],
         exception_handlers=problems.handlers(),
         middleware=[Middleware(RequestMiddleware, probes=probes), Middleware(LimitMiddleware, settings=settings)],
     )
@@ -41,14 +47,17 @@ def create_app(
     return app
 
 
-async def require_json(request: Request) -> None:
-    """Refuse a body that is not JSON with 415."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if has_body(request.scope) and media_type != "application/json" and not media_type.endswith("+json"):
-        given = media_type or "no media type"
-        raise Problem(
-            415, f"the body is of {given}; application/json is needed", headers={"Accept": "application/json"}
-        )
+def required_type(wanted: str) -> Callable[[Request], Awaitable[None]]:
+    """A dependency that refuses a body of another media type with 415; JSON's many names are one."""
+
+    async def require(request: Request) -> None:
+        given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        fits = given == wanted or (wanted == JSON and given.endswith("+json"))
+        if has_body(request.scope) and not fits:
+            detail = f"the body is of {given or 'no media type'}; {wanted} is needed"
+            raise Problem(415, detail, headers={"Accept": wanted})
+
+    return require
 
 
 def _whole(lifespan: Lifespan | None, probes: Probes) -> Lifespan:

@@ -1,6 +1,7 @@
 """The server's HTTP protocol, made strict: limits on a head's size and time, and problem documents for bad ones."""
 
 import asyncio
+import ssl
 from typing import Any
 from uuid import uuid4
 
@@ -17,11 +18,19 @@ log = logger(__name__)
 
 
 class ServiceConfig(uvicorn.Config):
-    """uvicorn's configuration with the service's settings, which the protocol reads."""
+    """uvicorn's configuration with the service's settings, which the protocol reads, and its TLS if it has any."""
 
-    def __init__(self, app: Any, settings: ServiceSettings, **given: Any) -> None:
+    def __init__(
+        self, app: Any, settings: ServiceSettings, context: ssl.SSLContext | None = None, **given: Any
+    ) -> None:
         super().__init__(app, http=ServiceProtocol, **given)
         self.settings = settings
+        self._context = context
+
+    def load(self) -> None:
+        """uvicorn reads its certificate once; this context is changed when the files are."""
+        super().load()
+        self.ssl = self._context
 
 
 class ServiceProtocol(HttpToolsProtocol):

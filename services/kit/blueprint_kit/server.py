@@ -9,6 +9,7 @@ import contextlib
 import json
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
@@ -22,6 +23,7 @@ from blueprint_kit.logs import configure_logs, logger
 from blueprint_kit.probes import Probes
 from blueprint_kit.protocol import ServiceConfig
 from blueprint_kit.settings import Refusal, ServiceSettings, SettingsError
+from blueprint_kit.tls import ServerTls
 
 EXIT_FAILED = 1
 EXIT_CONFIGURATION = 78  # EX_CONFIG of sysexits.h
@@ -95,9 +97,11 @@ async def serve(
     `listening` is told the service's and the metrics' port once both accept connections.
     """
     metrics.SERVICE.labels(settings.service_name, settings.service_version).set(1)
+    tls = ServerTls(settings.tls_folder) if settings.tls_folder is not None else None
+    context = tls.context if tls is not None else None
     with _bound(settings, "http_port") as http, _bound(settings, "metrics_port") as scraped:
         ports = http.getsockname()[1], scraped.getsockname()[1]
-        servers = [_server(app, settings), _server(metrics.metrics_app(), settings)]
+        servers = [_server(app, settings, context), _server(metrics.metrics_app(), settings)]
         tasks = [
             asyncio.create_task(server.serve([port])) for server, port in zip(servers, (http, scraped), strict=True)
         ]
@@ -106,11 +110,25 @@ async def serve(
             log.info("serving", http_port=ports[0], metrics_port=ports[1])
             if listening is not None:
                 listening(*ports)
-            stopped = await _comes_first(stop.wait(), tasks)
+            with _watched(tls):
+                stopped = await _comes_first(stop.wait(), tasks)
         if stopped:
             await _drain(app.state.probes, settings, stop)
         await _end(servers, tasks)
     return stopped
+
+
+@contextlib.contextmanager
+def _watched(tls: ServerTls | None) -> Iterator[None]:
+    """While the service serves, a changed certificate is taken over."""
+    if tls is None:
+        yield
+        return
+    watching = asyncio.create_task(tls.watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
 
 
 async def _all_listen(servers: list[QuietServer]) -> None:
@@ -137,11 +155,12 @@ async def _end(servers: list[QuietServer], tasks: list[asyncio.Task[None]]) -> N
     log.info("stopped")
 
 
-def _server(app: Any, settings: ServiceSettings) -> QuietServer:
+def _server(app: Any, settings: ServiceSettings, context: ssl.SSLContext | None = None) -> QuietServer:
     return QuietServer(
         ServiceConfig(
             app,
             settings,
+            context,
             log_config=None,
             access_log=False,
             server_header=False,

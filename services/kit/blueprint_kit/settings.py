@@ -50,6 +50,9 @@ class ServiceSettings(BaseSettings):
         description="the address to listen on",
     )
     http_port: int = Field(8080, ge=0, le=65535, description="the port of the service; 0 takes a free one")
+    tls_folder: Path | None = Field(
+        None, description="a folder with tls.crt and tls.key, to serve HTTPS alone; read again when they change"
+    )
     metrics_port: int = Field(9100, ge=0, le=65535, description="the port of /metrics; 0 takes a free one")
 
     head_limit_bytes: int = Field(32_768, ge=1024, le=1_048_576, description="the most that a request's head may take")
