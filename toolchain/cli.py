@@ -8,6 +8,8 @@ import typer
 
 from toolchain import lifecycle, proving, report, stack
 from toolchain import programs as toolchain_programs
+from toolchain.audit.commands import audit, manifests, sbom
+from toolchain.control_plane import keys
 from toolchain.errors import ToolchainError
 from toolchain.progress import console
 from toolchain.recipes import RECIPES
@@ -32,7 +34,7 @@ def blueprint() -> None:
     """A reference architecture of Kubernetes and microservices that runs."""
 
 
-def _command(work: Callable[[], None]) -> None:
+def _command(work: Callable[[], None], app: typer.Typer = app) -> None:
     @app.command(name=work.__name__, help=(work.__doc__ or "").splitlines()[0])
     def run() -> None:
         with _failures_explained():
@@ -57,7 +59,38 @@ def status() -> None:
     report.print_status(lifecycle.settings().cluster, stack.outputs(lifecycle.stack_name()))
 
 
-for _work in (lifecycle.up, lifecycle.preview, lifecycle.down, lifecycle.clean, proving.test, programs, urls, status):
+encryption_key = typer.Typer(no_args_is_help=True, help="The key that Secrets are encrypted with in etcd.")
+app.add_typer(encryption_key, name="encryption-key")
+
+
+def show() -> None:
+    """Prints each key and how many Secrets are encrypted with it; the first one encrypts."""
+    for name, count in keys.show(lifecycle.settings().cluster).items():
+        console.print(f"{name:8} {count} Secrets")
+
+
+def add() -> None:
+    """Makes a key, which encrypts from now on."""
+    console.print(f"{keys.add(lifecycle.settings().cluster)} encrypts from now on")
+
+
+def rewrite() -> None:
+    """Has every Secret encrypted with the newest key."""
+    console.print(f"{keys.rewrite(lifecycle.settings().cluster)} Secrets are encrypted with the newest key")
+
+
+def drop() -> None:
+    """Removes every key but the newest; refused while a Secret needs one."""
+    console.print(f"dropped: {', '.join(keys.drop(lifecycle.settings().cluster)) or 'none'}")
+
+
+for _work in (show, add, rewrite, drop):
+    _command(_work, encryption_key)
+
+for _work in (
+    *(lifecycle.up, lifecycle.preview, lifecycle.down, lifecycle.clean, proving.test),
+    *(programs, urls, status, manifests, audit, sbom),
+):
     _command(_work)
 
 

@@ -7,12 +7,14 @@ through `infra.cluster.kind`, nor of what runs on the cluster.
 import ipaddress
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 import yaml
 
 from toolchain import egress_guard, network, programs, registry
+from toolchain.control_plane import folder, kubeadm
 from toolchain.errors import ToolchainError
 from toolchain.shell import run
 
@@ -26,6 +28,8 @@ _LEAST_ADDRESSES = 128
 _COMPLETE = "/kind/blueprint-complete"
 """A file of the control plane's node, written last: how many nodes the cluster has."""
 _CLUSTER_LABEL = "io.x-k8s.kind.cluster"
+_NO_PROXY = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "")
+"""kind hands its proxies to the nodes. The guard keeps these from any proxy, so the API server must not ask one."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Spec:
         registry_port: port of the host's loopback on which the registry takes images.
         node_image: the nodes' image.
         registry_image: the registry's image.
+        control_plane: tells one way of making the control plane from another.
     """
 
     name: str
@@ -47,6 +52,7 @@ class Spec:
     registry_port: int
     node_image: str
     registry_image: str
+    control_plane: str = kubeadm.FINGERPRINT
 
     @property
     def registry(self) -> str:
@@ -67,12 +73,18 @@ class Health(StrEnum):
 
 
 def configuration(spec: Spec) -> dict[str, object]:
-    """kind's configuration: no default network and no kube-proxy (Cilium does both), the gateway's port, the registry.
+    """kind's configuration: no default network and no kube-proxy (Cilium does both), the gateway's port, the registry,
+    and the control plane's files.
 
     Source: https://kind.sigs.k8s.io/docs/user/configuration/ and https://kind.sigs.k8s.io/docs/user/local-registry/
     """
     gateway = {"containerPort": GATEWAY_NODE_PORT, "hostPort": spec.gateway_port, "listenAddress": "127.0.0.1"}
     kubelet = {"kind": "KubeletConfiguration", "apiVersion": "kubelet.config.k8s.io/v1beta1", "failCgroupV1": False}
+    control_plane = {
+        "role": "control-plane",
+        "extraPortMappings": [gateway],
+        "extraMounts": [kubeadm.kind_mount(str(folder.path(spec.name)))],
+    }
     return {
         "kind": "Cluster",
         "apiVersion": "kind.x-k8s.io/v1alpha4",
@@ -83,14 +95,11 @@ def configuration(spec: Spec) -> dict[str, object]:
             "podSubnet": POD_SUBNET,
             "serviceSubnet": SERVICE_SUBNET,
         },
-        "kubeadmConfigPatches": [yaml.safe_dump(kubelet)],
+        "kubeadmConfigPatches": [yaml.safe_dump(kubelet), *kubeadm.patches()],
         "containerdConfigPatches": [
             '[plugins."io.containerd.grpc.v1.cri".registry]\n  config_path = "/etc/containerd/certs.d"\n'
         ],
-        "nodes": [
-            {"role": "control-plane", "extraPortMappings": [gateway]},
-            *({"role": "worker"} for _ in range(spec.workers)),
-        ],
+        "nodes": [control_plane, *({"role": "worker"} for _ in range(spec.workers))],
     }
 
 
@@ -121,8 +130,12 @@ def _health_of_running(name: str, nodes: int) -> Health:
     return Health.HEALTHY if _answers(name) else Health.SILENT
 
 
-def create(spec: Spec) -> None:
+def create(spec: Spec, files: Mapping[str, str]) -> None:
     """Makes the network with its guard, the registry and the nodes. A failure leaves no node behind.
+
+    Args:
+        spec: which cluster.
+        files: what its control plane is told, from `control_plane.configuration`.
 
     Raises:
         ToolchainError: a cluster of that name is not ours, a port is taken, or kind failed.
@@ -136,6 +149,7 @@ def create(spec: Spec) -> None:
     egress_guard.apply(spec.name)
     registry.remove(spec.name)
     registry.run(spec.name, spec.registry_port, spec.registry_image)
+    folder.make(spec.name, files)
     _kind(
         spec.name,
         ["create", "cluster", "--config", "-", "--image", spec.node_image],
@@ -179,7 +193,7 @@ def start(name: str, registry_port: int, registry_image: str) -> None:
 
 
 def delete(name: str) -> None:
-    """Removes nodes, registry, network, guard and volumes. What is gone already is fine.
+    """Removes nodes, registry, network, guard, volumes and the control plane's files. What is gone already is fine.
 
     Raises:
         ToolchainError: a cluster of that name is not ours, or Docker refused.
@@ -190,6 +204,7 @@ def delete(name: str) -> None:
     registry.remove(name)
     egress_guard.remove(name)
     network.remove(name)
+    folder.remove(name)
 
 
 def kubeconfig(name: str) -> str:
@@ -291,7 +306,7 @@ def _kind(cluster: str, arguments: list[str], *, stdin: str | None = None, secon
         seconds=seconds,
         remedy="read the lines above, then run `make up` again",
         stdin=stdin,
-        environment={"KIND_EXPERIMENTAL_DOCKER_NETWORK": cluster},
+        environment={"KIND_EXPERIMENTAL_DOCKER_NETWORK": cluster, **_NO_PROXY},
     )
 
 

@@ -15,12 +15,14 @@ class Capabilities:
         own_network: the cluster comes without a network, so the platform installs Cilium.
         load_balancer: Services of type LoadBalancer get an address.
         node_port_on_host: the gateway's NodePort is reachable on the host's loopback.
+        own_nodes: the nodes are of the stack's own image, which carries the seccomp profiles of the lab.
         l7_policy: network policies may look into HTTP (needs Cilium's Envoy).
     """
 
     own_network: bool
     load_balancer: bool
     node_port_on_host: bool
+    own_nodes: bool
     l7_policy: bool
 
     def as_map(self) -> dict[str, bool]:

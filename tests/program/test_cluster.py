@@ -13,11 +13,13 @@ from infra.cluster.existing import read_kubeconfig
 from infra.cluster.kind import gone_with
 from infra.settings import SettingsError
 from tests.program.conftest import EXISTING_KUBECONFIG
-from tests.program.recording import KUBECONFIG, Recorded, public
+from tests.program.recording import KUBECONFIG, Recorded, certificate, public
 from toolchain import kind
+from toolchain.control_plane import configuration, server
 from toolchain.kind import Health
 
 PROVIDER = "pulumi:providers:kubernetes"
+FILES = {"audit.yaml": "what is written down"}
 SPEC = kind.Spec("shop-town", 2, 8080, 5001, "blueprint/node:1", "blueprint/registry:1")
 
 
@@ -32,6 +34,7 @@ def test_kind_is_asked_for_what_the_settings_say(kind_stack: Recorded) -> None:
         "registry_image": "blueprint/registry:hash-of-registry",
     }
     assert {key: nodes.inputs[key] for key in wanted} == wanted
+    assert nodes.inputs["control_plane_files"] == configuration.files(certificate("authority"))
     assert nodes.secret_outputs == {"kubeconfig"}
 
 
@@ -118,7 +121,7 @@ def test_a_bad_kubeconfig_is_refused_with_its_problem_and_the_remedy(
 def state(spec: kind.Spec) -> dict[str, Any]:
     """The spec as Pulumi gives it back: numbers are floats."""
     given = {key: float(value) if isinstance(value, int) else value for key, value in kind.as_inputs(spec).items()}
-    return {**given, "kubeconfig": KUBECONFIG, "registry": "shop-town-registry:5000"}
+    return {**given, "control_plane_files": FILES, "kubeconfig": KUBECONFIG, "registry": "shop-town-registry:5000"}
 
 
 def test_the_same_spec_changes_nothing() -> None:
@@ -135,6 +138,7 @@ def test_the_same_spec_changes_nothing() -> None:
         ("registry_port", 5002.0),
         ("node_image", "blueprint/node:2"),
         ("registry_image", "blueprint/registry:2"),
+        ("control_plane", "made otherwise"),
     ],
 )
 def test_any_change_of_the_spec_makes_another_cluster_after_the_old_one_is_gone(field: str, value: object) -> None:
@@ -143,17 +147,36 @@ def test_any_change_of_the_spec_makes_another_cluster_after_the_old_one_is_gone(
     assert (found.changes, found.replaces, found.delete_before_replace) == (True, [field], True)
 
 
+def test_a_cluster_of_a_version_that_told_its_control_plane_nothing_is_made_anew() -> None:
+    olds = {key: value for key, value in state(SPEC).items() if not key.startswith("control_plane")}
+    assert kind_module.diff("shop-town", olds, state(SPEC)).replaces == ["control_plane"]
+
+
+def test_other_files_of_the_control_plane_come_into_force_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[object] = []
+    monkeypatch.setattr(server, "update", lambda *given: told.append(given))
+    monkeypatch.setattr(kind, "kubeconfig", lambda _name: KUBECONFIG)
+    monkeypatch.setattr(kind, "load_balancer_range", lambda _name: ("10.0.0.1", "10.0.0.9"))
+    news = state(SPEC) | {"control_plane_files": {"audit.yaml": "more"}}
+    found = kind_module.diff("shop-town", state(SPEC), news)
+    assert (found.changes, found.replaces) == (True, [])
+    outs = kind_module.update("shop-town", state(SPEC), news).outs or {}
+    assert told == [("shop-town", FILES, {"audit.yaml": "more"})]
+    assert outs["control_plane_files"] == {"audit.yaml": "more"}
+
+
 def test_a_cluster_is_made_with_images_that_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[object] = []
     monkeypatch.setattr(builder, "ensure", steps.append)
-    monkeypatch.setattr(kind, "create", steps.append)
+    monkeypatch.setattr(kind, "create", lambda *given: steps.extend(given))
     monkeypatch.setattr(kind, "kubeconfig", lambda name: f"kubeconfig of {name}")
     monkeypatch.setattr(kind, "load_balancer_range", lambda _name: ("10.0.0.1", "10.0.0.9"))
     made = kind_module.create(state(SPEC))
-    assert steps == ["node", "registry", SPEC]
+    assert steps == ["node", "registry", SPEC, FILES]
     assert made.id == "shop-town"
     assert made.outs == {
         **kind.as_inputs(SPEC),
+        "control_plane_files": FILES,
         "kubeconfig": "kubeconfig of shop-town",
         "load_balancer_range": ["10.0.0.1", "10.0.0.9"],
         "registry": "shop-town-registry:5000",

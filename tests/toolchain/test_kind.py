@@ -8,17 +8,19 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
 
-from toolchain import egress_guard, kind, network, programs, registry
+from toolchain import egress_guard, kind, network, paths, programs, registry
+from toolchain.control_plane import folder, kubeadm
 from toolchain.errors import ToolchainError
 from toolchain.kind import Health
 
 NAME = "shop"
 SPEC = kind.Spec(NAME, 2, 8080, 5001, "blueprint/node:1", "blueprint/registry:1")
+FILES = {"authentication.yaml": "whom the API server believes"}
 NODES = (f"{NAME}-control-plane", f"{NAME}-worker", f"{NAME}-worker2")
 REGISTRY = f"{NAME}-registry"
 MARK = "/kind/blueprint-complete"
@@ -59,7 +61,8 @@ class FakeHost:
         if self.fails and act.startswith(self.fails):
             raise self._error(f"{act}: refused")
         if Path(program).name == "kind":
-            assert options["environment"] == {"KIND_EXPERIMENTAL_DOCKER_NETWORK": NAME}
+            proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "")
+            assert options["environment"] == {"KIND_EXPERIMENTAL_DOCKER_NETWORK": NAME} | proxies
             return self._kind(arguments, options.get("stdin"))
         return self._docker(arguments, options.get("stdin"))
 
@@ -181,9 +184,10 @@ class FakeHost:
 
 
 @pytest.fixture
-def host(monkeypatch: pytest.MonkeyPatch) -> FakeHost:
+def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeHost:
     """A host without a cluster."""
     fake = FakeHost()
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
     monkeypatch.setattr(kind, "run", fake.run)
     monkeypatch.setattr(network, "run", fake.run)
     monkeypatch.setattr(programs, "ensure", lambda name: Path("/programs") / name)
@@ -200,7 +204,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> FakeHost:
 @pytest.fixture
 def healthy(host: FakeHost) -> FakeHost:
     """A host with the cluster, as `create` leaves it."""
-    kind.create(SPEC)
+    kind.create(SPEC, FILES)
     host.done.clear()
     return host
 
@@ -289,7 +293,7 @@ def test_docker_s_silence_is_no_state(host: FakeHost) -> None:
 
 @pytest.mark.parametrize(
     "act",
-    [lambda: kind.health(NAME), lambda: kind.create(SPEC), lambda: kind.delete(NAME)],
+    [lambda: kind.health(NAME), lambda: kind.create(SPEC, FILES), lambda: kind.delete(NAME)],
     ids=["health", "create", "delete"],
 )
 def test_a_node_that_cannot_be_asked_is_no_state(healthy: FakeHost, act: Callable[[], object]) -> None:
@@ -303,7 +307,7 @@ def test_a_node_that_cannot_be_asked_is_no_state(healthy: FakeHost, act: Callabl
 
 def test_a_cluster_is_made_behind_its_guard(host: FakeHost) -> None:
     """The guard stands before the first container starts, and the mark of completeness comes last."""
-    kind.create(SPEC)
+    kind.create(SPEC, FILES)
     assert host.done == [
         f"network create {NAME}",
         f"guard {NAME}",
@@ -317,12 +321,12 @@ def test_a_cluster_is_made_behind_its_guard(host: FakeHost) -> None:
 
 def test_the_mark_of_completeness_says_how_many_nodes_there_are(host: FakeHost) -> None:
     """Else a node that was removed later would be missed by nobody."""
-    kind.create(SPEC)
+    kind.create(SPEC, FILES)
     assert host.complete == "3"
 
 
 def test_every_node_trusts_the_stack_s_registry(host: FakeHost) -> None:
-    kind.create(SPEC)
+    kind.create(SPEC, FILES)
     assert host.trusts == dict.fromkeys(NODES, f"{REGISTRY}:5000")
 
 
@@ -331,13 +335,13 @@ def test_what_is_there_is_removed_before_a_cluster_is_made(healthy: FakeHost, st
     """Pulumi creates only what its state does not hold, so what is there was left by a killed run."""
     STATES[state](healthy)
     healthy.answers = [True]
-    kind.create(SPEC)
+    kind.create(SPEC, FILES)
     assert healthy.done.index("kind delete") < healthy.done.index(f"network create {NAME}")
     assert healthy.done.count("kind create") == 1
     assert kind.health(NAME) is Health.HEALTHY
 
 
-@pytest.mark.parametrize("act", [lambda: kind.create(SPEC), lambda: kind.delete(NAME)], ids=["create", "delete"])
+@pytest.mark.parametrize("act", [lambda: kind.create(SPEC, FILES), lambda: kind.delete(NAME)], ids=["create", "delete"])
 def test_somebody_else_s_cluster_is_refused_and_not_touched(healthy: FakeHost, act: Callable[[], None]) -> None:
     _foreign(healthy)
     with pytest.raises(ToolchainError) as refused:
@@ -351,14 +355,14 @@ def test_somebody_else_s_cluster_is_refused_and_not_touched(healthy: FakeHost, a
 def test_somebody_else_s_network_is_refused_before_anything_is_made(host: FakeHost) -> None:
     host.labels = {}
     with pytest.raises(ToolchainError, match="a Docker network 'shop' is there that this project did not make"):
-        kind.create(SPEC)
+        kind.create(SPEC, FILES)
     assert host.done == []
 
 
 def test_somebody_else_s_registry_is_refused_before_a_container_is_made(host: FakeHost) -> None:
     host.fails = "remove the registry"
     with pytest.raises(ToolchainError, match="'shop-registry' is there that this project did not make"):
-        kind.create(SPEC)
+        kind.create(SPEC, FILES)
     assert not {"run the registry", "kind create"} & set(host.done)
 
 
@@ -366,10 +370,10 @@ def test_a_making_that_failed_is_made_anew(host: FakeHost) -> None:
     """The first attempt ends between the nodes and the mark; the second starts from nothing."""
     host.fails = f"exec -i {NODES[0]} cp"
     with pytest.raises(ToolchainError):
-        kind.create(SPEC)
+        kind.create(SPEC, FILES)
     host.fails = ""
     assert kind.health(NAME) is Health.HALF_MADE
-    kind.create(SPEC)
+    kind.create(SPEC, FILES)
     assert kind.health(NAME) is Health.HEALTHY
 
 
@@ -477,7 +481,7 @@ def test_kind_makes_neither_network_nor_kube_proxy() -> None:
 
 
 def test_kind_is_given_the_configuration_as_yaml(host: FakeHost) -> None:
-    kind.create(SPEC)
+    kind.create(SPEC, FILES)
     assert host.configuration == kind.configuration(SPEC)
 
 
@@ -498,8 +502,26 @@ def test_the_gateway_s_port_is_open_on_the_loopback_alone() -> None:
 
 def test_the_kubelet_runs_on_hosts_of_either_cgroup_version() -> None:
     made: Any = kind.configuration(SPEC)
-    (patch,) = made["kubeadmConfigPatches"]
-    assert yaml.safe_load(patch)["failCgroupV1"] is False
+    kubelet, *others = made["kubeadmConfigPatches"]
+    assert yaml.safe_load(kubelet)["failCgroupV1"] is False
+    assert others == kubeadm.patches()
+
+
+def test_the_control_plane_alone_sees_its_files_and_cannot_write_them() -> None:
+    first, *others = cast("list[dict[str, Any]]", kind.configuration(SPEC)["nodes"])
+    (mount,) = first["extraMounts"]
+    assert (mount["hostPath"], mount["readOnly"]) == (str(folder.path(NAME)), True)
+    assert not any("extraMounts" in node for node in others)
+
+
+def test_the_files_are_there_before_the_control_plane_and_go_with_it(host: FakeHost) -> None:
+    """kubeadm's first API server reads them; the keys among them are of no use to another cluster."""
+    host.fails = "create cluster"
+    with pytest.raises(ToolchainError):
+        kind.create(SPEC, FILES)
+    assert folder.read(NAME, "authentication.yaml") == FILES["authentication.yaml"]
+    kind.delete(NAME)
+    assert not folder.path(NAME).exists()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,73 @@
+"""How the API server comes to read its files: kind's mount, kubeadm's flags and volumes, and the patch of its pod.
+
+All of it counts when a cluster is made, and never again: `FINGERPRINT` tells one making from another.
+"""
+
+import hashlib
+import json
+
+import yaml
+
+from toolchain.control_plane import audit, configuration, encryption
+
+MOUNT = "/etc/kubernetes/blueprint"
+"""Where the node, and the API server in it, sees the folder of the host."""
+PATCHES = "patches"
+
+
+def kind_mount(folder: str) -> dict[str, object]:
+    """The folder, for kind's list of a node's mounts. The node cannot write to it."""
+    return {"hostPath": folder, "containerPath": MOUNT, "readOnly": True}
+
+
+def patches() -> list[str]:
+    """Patches for kind's list of kubeadm's configuration, shaped as v1beta3, which kind writes for 1.35."""
+    return [yaml.safe_dump(patch, sort_keys=False) for patch in (_cluster(), _init())]
+
+
+def pod_patches() -> dict[str, str]:
+    """Files of kubeadm's patches folder.
+
+    The API server's pod knows the issuer by name: the cluster's DNS is not there when it starts, and its node does not
+    ask it anyway. It is given 5 seconds to end: in its own 60 it waits for watchers, and answers nobody.
+
+    Source: https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/control-plane-flags/#patches
+    """
+    alias = {"ip": configuration.ISSUER_ADDRESS, "hostnames": [configuration.ISSUER_HOST]}
+    spec = {"hostAliases": [alias], "terminationGracePeriodSeconds": 5}
+    return {"kube-apiserver0+strategic.yaml": yaml.safe_dump({"spec": spec})}
+
+
+def flags() -> dict[str, str]:
+    """The API server's flags beyond kubeadm's own."""
+    return {
+        "authentication-config": f"{MOUNT}/{configuration.AUTHENTICATION}",
+        "authorization-config": f"{MOUNT}/{configuration.AUTHORIZATION}",
+        "authorization-policy-file": f"{MOUNT}/{configuration.ABAC}",
+        "encryption-provider-config": f"{MOUNT}/{encryption.FILE}",
+        "encryption-provider-config-automatic-reload": "true",
+        "audit-policy-file": f"{MOUNT}/{configuration.AUDIT}",
+        "audit-log-path": audit.LOG,
+        "audit-log-maxage": str(audit.DAYS),
+        "audit-log-maxbackup": str(audit.FILES),
+        "audit-log-maxsize": str(audit.MEGABYTES),
+    }
+
+
+def _cluster() -> dict[str, object]:
+    files = {"name": "blueprint", "hostPath": MOUNT, "mountPath": MOUNT, "readOnly": True, "pathType": "Directory"}
+    log = {
+        "name": "audit",
+        "hostPath": audit.DIRECTORY,
+        "mountPath": audit.DIRECTORY,
+        "readOnly": False,
+        "pathType": "DirectoryOrCreate",
+    }
+    return {"kind": "ClusterConfiguration", "apiServer": {"extraArgs": flags(), "extraVolumes": [files, log]}}
+
+
+def _init() -> dict[str, object]:
+    return {"kind": "InitConfiguration", "patches": {"directory": f"{MOUNT}/{PATCHES}"}}
+
+
+FINGERPRINT = hashlib.sha256(json.dumps([patches(), pod_patches(), MOUNT]).encode()).hexdigest()[:16]
