@@ -1,0 +1,1 @@
+"""Who may talk to whom, as typed data, and everything that follows from it. Pure: nothing here needs a cluster."""
