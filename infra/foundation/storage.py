@@ -17,6 +17,7 @@ from infra.lib.security import restricted_container, restricted_pod
 
 NAME = "local-path-provisioner"
 NAMESPACE = "local-path-storage"
+HELPER = "local-path-helper"
 PROVISIONER = "blueprint/local-path"
 FOLDER = "/var/local-path-provisioner"
 USER = 65532
@@ -113,7 +114,7 @@ def provisioner_config(helper_image: str) -> dict[str, str]:
     helper = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": "helper-pod"},
+        "metadata": {"name": "helper-pod", "labels": labels(HELPER, "storage")},
         "spec": {
             "priorityClassName": "system-node-critical",
             "tolerations": [{"key": "node.kubernetes.io/disk-pressure", "operator": "Exists", "effect": "NoSchedule"}],
@@ -123,7 +124,8 @@ def provisioner_config(helper_image: str) -> dict[str, str]:
                     "name": "helper-pod",
                     "image": helper_image,
                     "imagePullPolicy": "IfNotPresent",
-                    "securityContext": {"runAsUser": 0},
+                    "resources": {"requests": {"cpu": "5m", "memory": "8Mi"}, "limits": {"memory": "64Mi"}},
+                    "securityContext": {"runAsUser": 0, "readOnlyRootFilesystem": True},
                 }
             ],
         },

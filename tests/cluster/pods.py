@@ -1,4 +1,4 @@
-"""Pods that the tests make: restricted, small, of the toolbox image."""
+"""Pods that the tests make: restricted, small, of the toolbox image, and within the rules of policies/admission."""
 
 from typing import Any
 
@@ -11,11 +11,21 @@ START_SECONDS = 180
 def toolbox_pod(
     name: str, image: str, command: list[str], *, labels: dict[str, str] | None = None, node: str | None = None
 ) -> dict[str, Any]:
-    """A pod that meets the `restricted` level and runs a shell command of the toolbox."""
+    """A pod that meets the `restricted` level and runs a shell command of the toolbox.
+
+    Args:
+        name: its own, and its identity on the network unless the labels say otherwise.
+        image: the toolbox's.
+        command: what it runs.
+        labels: beside or in place of the two that every pod of ours carries.
+        node: the one that it must be on.
+    """
+    own = {"app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "blueprint"} | (labels or {})
     container = {
         "name": "toolbox",
         "image": image,
         "command": command,
+        "resources": {"requests": {"cpu": "5m", "memory": "8Mi"}, "limits": {"memory": "64Mi"}},
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
@@ -32,7 +42,7 @@ def toolbox_pod(
     }
     if node:
         spec["nodeSelector"] = {"kubernetes.io/hostname": node}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels or {}}, "spec": spec}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": own}, "spec": spec}
 
 
 def web_server_command(port: int = 8080) -> list[str]:

@@ -32,6 +32,7 @@ def test_what_a_container_leaves_out_is_filled_in(kube: Kube, image: str) -> Non
     """A pod that states no resources gets the LimitRange's; one that states more than its maximum is refused."""
     pod = toolbox_pod("modest", image, idle_command())
     (container,) = pod["spec"]["containers"]
+    del container["resources"]
     made = json.loads(_offered(kube, pod, dry=True).stdout)
     assert made["spec"]["containers"][0]["resources"] == {
         "requests": {"cpu": "5m", "memory": "8Mi"},
