@@ -1,4 +1,4 @@
-"""The programs with which charts are rendered and checked. What takes minutes to build is not built for a test."""
+"""The programs with which charts and policies are tried. What takes minutes to build is not built for a test."""
 
 import shutil
 from pathlib import Path
@@ -13,6 +13,14 @@ def helm() -> Path:
     found = programs.at_hand("helm")
     if found is None:
         pytest.skip("needs helm, which takes minutes to build: `make programs`; `make test` has it")
+    return found
+
+
+def pulumi() -> Path:
+    """The Pulumi CLI, or the test is skipped."""
+    found = programs.at_hand("pulumi")
+    if found is None:
+        pytest.skip("needs pulumi, which takes minutes to build: `make programs`; `make test` has it")
     return found
 
 
