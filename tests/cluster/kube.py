@@ -85,13 +85,19 @@ class Load:
     failures: list[str] = field(default_factory=list)
 
 
+def _client() -> httpx.Client:
+    return httpx.Client(timeout=10)
+
+
 @contextmanager
-def steady_load(url: str, *, clients: int = 4, pause: float = 0.02) -> Iterator[Load]:
+def steady_load(
+    url: str, *, clients: int = 4, pause: float = 0.02, connect: Callable[[], httpx.Client] = _client
+) -> Iterator[Load]:
     """Reads the URL from several clients until the body of the `with` ends; everything but a 200 is a failure."""
     load, ended, guard = Load(), threading.Event(), threading.Lock()
 
     def read() -> None:
-        with httpx.Client(timeout=10) as client:
+        with connect() as client:
             while not ended.is_set():
                 failure = _failure(client, url)
                 with guard:
