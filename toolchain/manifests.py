@@ -24,16 +24,21 @@ _ALSO_NUMBERS = ("io.k8s.apimachinery.pkg.util.intstr.IntOrString", "io.k8s.apim
 Schema = dict[str, Any]
 
 
-def problems(manifests: str) -> list[str]:
+def problems(manifests: str, custom: Path | None = None) -> list[str]:
     """What is wrong with the objects of a YAML text, each with its object and place; empty when all are valid.
 
     A field that the API does not know is wrong, and so is a kind that it does not know.
 
+    Args:
+        manifests: the YAML text.
+        custom: a folder with the schemas of further kinds, such as custom resources.
+
     Raises:
         ToolchainError: kubeconform or the description of the API cannot be had.
     """
-    location = str(schemas() / "{{.ResourceKind}}{{.KindSuffix}}.json")
-    command = [str(programs.ensure("kubeconform")), "-strict", "-output", "json", "-schema-location", location]
+    folders = [schemas(), *([custom] if custom else [])]
+    locations = [f"-schema-location={folder / '{{.ResourceKind}}{{.KindSuffix}}.json'}" for folder in folders]
+    command = [str(programs.ensure("kubeconform")), "-strict", "-output", "json", *locations]
     done = subprocess.run(command, input=manifests, capture_output=True, text=True, timeout=CHECK_SECONDS, check=False)
     if done.returncode not in (0, 1):  # 1 says that something is not valid
         raise ToolchainError(f"kubeconform failed: {done.stderr}", "it checks every object", "see above")

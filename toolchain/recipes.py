@@ -11,6 +11,7 @@ PULUMI_VERSION = "v3.250.0"
 HELM_VERSION = "v4.1.4"
 CILIUM_VERSION = "1.19.7"
 KUBECONFORM_VERSION = "v0.8.0"
+CONTOUR_VERSION = "v1.33.8"
 
 _CILIUM_VERSION = "github.com/cilium/cilium/pkg/version.ciliumVersion"
 _COMPONENT_BASE = "k8s.io/component-base/version"
@@ -90,11 +91,17 @@ RECIPES: dict[str, Recipe] = {
         "github.com/yannh/kubeconform/cmd/kubeconform",
         variables=(("main.version", KUBECONFORM_VERSION),),
     ),
+    "kube-score": Recipe("kube_score", "github.com/zegl/kube-score/cmd/kube-score"),
     "kube-state-metrics": Recipe("suite", "k8s.io/kube-state-metrics/v2"),
     "local-path-provisioner": Recipe("suite", "github.com/rancher/local-path-provisioner"),
     "etcd": Recipe("etcd", "go.etcd.io/etcd/server/v3"),
     "etcdctl": Recipe("etcd", "go.etcd.io/etcd/etcdctl/v3"),
     "etcdutl": Recipe("etcd", "go.etcd.io/etcd/etcdutl/v3"),
+    "contour": Recipe(
+        "contour",
+        "github.com/projectcontour/contour/cmd/contour",
+        variables=(("github.com/projectcontour/contour/internal/build.Version", CONTOUR_VERSION),),
+    ),
     "metrics-server": Recipe("metrics_server", "sigs.k8s.io/metrics-server/cmd/metrics-server"),
     "pulumi": Recipe(
         "pulumi",
