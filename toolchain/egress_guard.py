@@ -47,6 +47,22 @@ def remove(network: str) -> None:
                     _call(program, "-D", chain, *arguments)
 
 
+def counted(network: str) -> list[int]:
+    """How many packets each of the network's IPv4 rules has rejected so far; one number while the guard is in force.
+
+    Raises:
+        ToolchainError: the rules cannot be read (not root, no iptables).
+    """
+    chain = CHAIN if _has_chain("iptables", CHAIN) else "FORWARD"
+    return parse_counts(_call("iptables", "-L", chain, "-n", "-v", "-x"), network)
+
+
+def parse_counts(listing: str, network: str) -> list[int]:
+    """The packets of the network's rules in what `iptables -L -n -v -x` prints."""
+    own = f"/* {comment(network)} */"
+    return [int(line.split()[0]) for line in listing.splitlines() if own in line]
+
+
 def comment(network: str) -> str:
     """The comment by which the guard knows its own rules again."""
     return f"blueprint-egress-guard:{network}"

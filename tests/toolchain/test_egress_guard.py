@@ -87,3 +87,19 @@ def test_a_rule_for_a_bridge_of_old_is_replaced(tables: FakeTables) -> None:
 )
 def test_a_bridge_is_read_from_docker_s_description(described: dict[str, object], bridge: Bridge) -> None:
     assert network.parse(json.dumps([described])) == bridge
+
+
+COUNTED = """\
+Chain DOCKER-USER (1 references)
+    pkts      bytes target     prot opt in     out     source               destination
+      50     3024 REJECT     0    --  br-9bb261c08c44 !br-9bb261c08c44  0.0.0.0/0  0.0.0.0/0  ! ctstate \
+RELATED,ESTABLISHED /* blueprint-egress-guard:town */ reject-with icmp-port-unreachable
+       7      420 REJECT     0    --  br-111111111111 !br-111111111111  0.0.0.0/0  0.0.0.0/0  ! ctstate \
+RELATED,ESTABLISHED /* blueprint-egress-guard:town-two */ reject-with icmp-port-unreachable
+     678   186308 RETURN     0    --  *      *       0.0.0.0/0            0.0.0.0/0
+"""
+
+
+def test_what_a_network_s_own_rule_rejected_is_counted() -> None:
+    assert egress_guard.parse_counts(COUNTED, "town") == [50]
+    assert egress_guard.parse_counts(COUNTED, "village") == []
