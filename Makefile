@@ -13,6 +13,7 @@ up: .venv/.ready ## Make the cluster and everything on it, or bring it to what t
 .PHONY: test
 test: check ## Prove it all: the checks, then every live test on the cluster (made if missing, and then removed)
 	@$(MAKE) --no-print-directory -C services thorough
+	@$(BLUEPRINT) audit
 	@$(BLUEPRINT) test
 
 .PHONY: sabotage
@@ -30,13 +31,25 @@ check-lint: .venv/.ready
 	@.venv/bin/ruff format --check .
 
 check-types: .venv/.ready
-	@$(PYTHON) -m mypy toolchain images infra tests
+	@$(PYTHON) -m mypy toolchain images infra policies tests
 
 check-units: .venv/.ready
 	@$(PYTHON) -m pytest -q -n 2
 
 check-services: .venv/.ready
 	@$(MAKE) --no-print-directory -C services check
+
+.PHONY: manifests
+manifests: .venv/.ready ## Render every object of the program into .blueprint/manifests, without a cluster
+	@$(BLUEPRINT) manifests
+
+.PHONY: audit
+audit: .venv/.ready ## Run the static scanners over the rendered objects and the sources
+	@$(BLUEPRINT) audit
+
+.PHONY: sbom
+sbom: .venv/.ready ## List what each image holds, as CycloneDX documents in .blueprint/sbom
+	@$(BLUEPRINT) sbom
 
 .PHONY: preview
 preview: .venv/.ready ## Show what `up` would change

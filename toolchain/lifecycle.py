@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from images import builder
 from infra.settings import Settings, SettingsError, Target, from_file
-from toolchain import backend, engine, kind, paths, preflight, programs, registry, report, stack
+from toolchain import backend, engine, kind, paths, policy_pack, preflight, programs, registry, report, stack
 from toolchain.errors import ToolchainError
 from toolchain.kind import Health
 from toolchain.progress import console, step
@@ -17,7 +17,7 @@ from toolchain.progress import console, step
 PROGRAMS = ("pulumi", "kind", "kubectl", "helm")
 IMAGES = (
     *("node", "registry", "cilium-agent", "cilium-operator", "local-path-provisioner", "metrics-server"),
-    *("toolbox", "postgres", "valkey", "nats", "streams"),
+    *("toolbox", "postgres", "valkey", "nats", "streams", "contour", "envoy", "issuer"),
     *("gateway", "web", "catalog", "inventory", "orders", "payments", "notifications", "report", "loadgen"),
 )
 
@@ -50,7 +50,7 @@ def up() -> None:
         if chosen.target is Target.KIND:
             _mend_cluster(chosen)
         report.print_lanes(PROGRAMS, backend.plugin_lane(), IMAGES)
-        stack.operate("up", stack_name(), "--yes", "--skip-preview", "--suppress-outputs")
+        stack.operate("up", stack_name(), "--yes", "--skip-preview", "--suppress-outputs", *policy_pack.OPTIONS)
     report.print_urls(stack.outputs(stack_name()))
     console.print(f"ready in {time.monotonic() - started:.0f} s")
 
@@ -67,7 +67,7 @@ def preview() -> None:
     with _alone():
         _provide(chosen, _own_health)
         stack.select(stack_name())
-        stack.operate("preview", stack_name(), "--diff")
+        stack.operate("preview", stack_name(), "--diff", *policy_pack.OPTIONS)
 
 
 def down() -> None:

@@ -15,7 +15,7 @@ from toolchain.errors import ToolchainError
 from toolchain.kind import Health
 from toolchain.progress import console, step
 
-WORKERS = 4
+WORKERS = 5
 SECONDS = 1800
 CONFORMANCE = "toolchain/kubernetes_plugin/tests/conformance"
 CHART = "charts/microservice/tests"

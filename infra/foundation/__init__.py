@@ -1,4 +1,4 @@
-"""What a cluster needs before anything of ours can run: network, storage, metrics, namespaces."""
+"""What a cluster needs before anything of ours can run: network, storage, metrics, namespaces, policies."""
 
 from infra.foundation.foundation import Foundation
 

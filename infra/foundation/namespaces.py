@@ -10,6 +10,7 @@ NAMESPACES = {
     "edge": "the ways in: the gateway and the web page",
     "shop": "the services that do the work",
     "data": "the stores",
+    "identity": "who somebody is: the issuer of people's tokens, and the personas' service accounts",
     "lab": "exhibits of concepts that the shop has no honest use for",
 }
 

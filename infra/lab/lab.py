@@ -5,7 +5,19 @@ import pulumi
 from infra.cluster import Cluster
 from infra.foundation import Foundation
 from infra.image import Images
-from infra.lab import configuration, controllers, jobs, limits, ownership, pods, probes, scheduling, services
+from infra.lab import (
+    configuration,
+    controllers,
+    jobs,
+    limits,
+    network_policies,
+    ownership,
+    pods,
+    probes,
+    scheduling,
+    security_contexts,
+    services,
+)
 from infra.lab.exhibit import Room
 
 
@@ -27,4 +39,6 @@ class Lab(pulumi.ComponentResource):
         scheduling.show(room, child)
         limits.show(room, child)
         ownership.show(room, child)
+        network_policies.show(room, cluster.capabilities.own_network, child)
+        security_contexts.show(room, cluster.capabilities.own_nodes, child)
         self.register_outputs({})

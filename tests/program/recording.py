@@ -23,7 +23,7 @@ from pulumi.runtime.proto import resource_pb2
 
 from images import builder
 from infra.settings import ENVIRONMENT
-from toolchain import charts
+from toolchain import charts, definitions
 
 MAIN = Path(__file__).parents[2] / "infra" / "__main__.py"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
@@ -141,8 +141,10 @@ class Outputs(mocks.Mocks):
                 return name, inputs | _cluster(inputs["name"])
             case "Resource", name if "input_hash" in inputs:
                 return name, inputs | {"digest": digest(name)}
+            case "Resource", name if "domains" in inputs or "hosts" in inputs:
+                return name, inputs | {"certificate": certificate(name), "key": password(name)}
             case "Resource", name:
-                return name, inputs | {"value": password(name)}
+                return name, inputs | {"value": password(name), "keys": drawn_keys(name)}
         return args.name, inputs
 
     def call(self, args: mocks.MockCallArgs) -> tuple[Object, list[tuple[str, str]] | None]:
@@ -191,6 +193,24 @@ def password(name: str) -> str:
     return f"the-password-of-{name}"
 
 
+def drawn_keys(name: str) -> str:
+    """The keys that the recording engine "draws"."""
+    return f"the-keys-of-{name}"
+
+
+def certificate(name: str) -> str:
+    """The certificate that the recording engine "signs"."""
+    return f"the-certificate-of-{name}"
+
+
+def defined() -> list[Object]:
+    """The kinds that edge routing adds to the API: their names, with nothing in them."""
+    names = [f"{name}.gateway.networking.k8s.io" for name in definitions.GATEWAY_API]
+    names += [f"{name}.projectcontour.io" for name in definitions.CONTOUR]
+    common = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "spec": {}}
+    return [{**common, "metadata": {"name": name, "annotations": {"approved": "yes"}}} for name in names]
+
+
 class RecordingMonitor(mocks.MockMonitor):
     """The engine's side: keeps every request."""
 
@@ -212,7 +232,7 @@ class RecordingMonitor(mocks.MockMonitor):
 
     def RegisterResourceOutputs(self, request: resource_pb2.RegisterResourceOutputsRequest) -> Any:  # noqa: N802
         """Keeps the stack's own outputs."""
-        if "pulumi:pulumi:Stack" in request.urn:
+        if request.urn.split("::")[2] == "pulumi:pulumi:Stack":
             self.recorded.outputs = MessageToDict(request.outputs)
         return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
 
@@ -270,6 +290,7 @@ def _nothing_built(chart: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(builder, "input_hash", lambda name: f"hash-of-{name}")
         patch.setattr(charts, "cilium", lambda: chart)
+        patch.setattr(definitions, "edge", defined)
         patch.setattr(pulumi.runtime, "register_resource_transform", _transform_here)
         for name in ENVIRONMENT:
             patch.delenv(name, raising=False)

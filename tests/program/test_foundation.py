@@ -52,15 +52,17 @@ def test_everything_in_the_cluster_goes_through_the_one_provider(stack: Recorded
 def test_network_storage_and_metrics_come_only_where_the_cluster_has_none(
     kind_stack: Recorded, existing_stack: Recorded
 ) -> None:
-    """An existing cluster keeps its own: nothing of ours is put into kube-system, no StorageClass is made."""
+    """An existing cluster keeps its own: nothing is put into kube-system, no StorageClass, no rights of a component."""
     assert kind_stack.one(RELEASE, "cilium").inputs["namespace"] == "kube-system"
     assert kind_stack.one("kubernetes:storage.k8s.io/v1:StorageClass")
     added = {found.name for found in kind_stack.kubernetes()} - {found.name for found in existing_stack.kubernetes()}
     assert added >= {"cilium", storage.NAME, metrics.NAME}
     placed = [found.inputs.get("metadata", {}).get("namespace") for found in existing_stack.kubernetes()]
     assert "kube-system" not in placed
-    foreign = ("StorageClass", "APIService", "Cilium", "ClusterRole")
+    foreign = ("StorageClass", "APIService", "Cilium")
     assert not [found.type for found in existing_stack.kubernetes() if any(word in found.type for word in foreign)]
+    for role in (found for found in existing_stack.kubernetes() if "ClusterRole" in found.type):
+        assert role.inputs["metadata"]["labels"]["app.kubernetes.io/component"] == "persona", role.name
 
 
 def test_our_pods_come_after_the_network_and_the_storage(kind_stack: Recorded) -> None:
@@ -100,7 +102,7 @@ def test_cilium_replaces_what_kind_leaves_out() -> None:
     values = network.cilium_values("shop-control-plane", "agent", "operator")
     assert values["kubeProxyReplacement"] is True
     assert (values["k8sServiceHost"], values["k8sServicePort"]) == ("shop-control-plane", 6443)
-    assert (values["envoy"]["enabled"], values["l7Proxy"]) == (False, False)
+    assert (values["envoy"]["enabled"], values["l7Proxy"]) == (False, True)
 
 
 def test_cilium_asks_for_no_capability_that_some_hosts_cannot_give() -> None:

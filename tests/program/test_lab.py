@@ -1,5 +1,6 @@
 """The lab: every exhibit is restricted, small, says what it shows, and stands alone in its namespace."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,14 +12,17 @@ from typing import Any
 
 import pytest
 
-from infra.lab import configuration, jobs, limits, ownership, pods, probes, scheduling, services
+from infra.lab import configuration, jobs, limits, ownership, pods, probes, scheduling, security_contexts, services
 from infra.lab.exhibit import CONCEPT, until_stopped
 from tests.program.recording import Object, Recorded, Registered, is_secret
-from toolchain import proofs
+from toolchain import paths, proofs
 
 POLL_SECONDS = 15
 WAYS = ("command", "http", "tcp", "grpc")
-CLUSTER_WIDE = {"kubernetes:scheduling.k8s.io/v1:PriorityClass"}
+CLUSTER_WIDE = {
+    "kubernetes:scheduling.k8s.io/v1:PriorityClass",
+    "kubernetes:cilium.io/v2:CiliumClusterwideNetworkPolicy",
+}
 
 
 @pytest.fixture
@@ -67,16 +71,41 @@ def test_every_container_is_restricted_and_has_requests_and_a_limit(exhibits: li
     for name, template in templates(exhibits).items():
         pod = template["spec"]
         assert pod["securityContext"]["runAsNonRoot"] is True, name
-        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
         assert pod["automountServiceAccountToken"] is False, name
+        if name != security_contexts.OWN_PROFILE:
+            assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
         for container in containers(template):
-            assert container["securityContext"] == {
+            assert _common(container["securityContext"]) == {
                 "allowPrivilegeEscalation": False,
                 "readOnlyRootFilesystem": True,
                 "capabilities": {"drop": ["ALL"]},
             }, name
             assert container["resources"]["requests"]["cpu"] == "5m", name
             assert "memory" in container["resources"]["limits"], name
+
+
+def _common(context: Object) -> Object:
+    """What no exhibit may differ in: beside it stand a user, a level, and the one capability that may be added."""
+    own = {"runAsUser", "runAsGroup", "seLinuxOptions"}
+    added = context["capabilities"].get("add", [])
+    assert added in ([], [security_contexts.CAPABILITY])
+    kept = {key: value for key, value in context.items() if key not in own}
+    return kept | {"capabilities": {"drop": context["capabilities"]["drop"]}}
+
+
+def test_the_profile_of_seccomp_is_named_only_where_the_nodes_have_it(
+    kind_stack: Recorded, existing_stack: Recorded
+) -> None:
+    """A pod whose profile is not on its node does not start. The file is in the recipe of the nodes' image."""
+    deployment = "kubernetes:apps/v1:Deployment"
+    made = kind_stack.one(deployment, security_contexts.OWN_PROFILE).inputs["spec"]["template"]["spec"]
+    profile = made["securityContext"]["seccompProfile"]
+    assert profile == {"type": "Localhost", "localhostProfile": security_contexts.PROFILE}
+    recipe = paths.ROOT / "images" / "recipes" / "node-base"
+    file = recipe / "seccomp" / security_contexts.PROFILE.removeprefix("blueprint/")
+    assert json.loads(file.read_text())["defaultAction"] == "SCMP_ACT_ALLOW"
+    assert "/var/lib/kubelet/seccomp/blueprint" in (recipe / "adapt").read_text()
+    assert security_contexts.OWN_PROFILE not in {one.name for one in existing_stack.of_type(deployment)}
 
 
 def test_every_volume_that_is_mounted_is_there(exhibits: list[Registered]) -> None:
@@ -88,7 +117,7 @@ def test_every_volume_that_is_mounted_is_there(exhibits: list[Registered]) -> No
 
 
 def test_the_lab_is_small_and_stops_at_once(exhibits: list[Registered]) -> None:
-    assert 15 < sum(map(replicas, exhibits)) <= 25
+    assert 15 < sum(map(replicas, exhibits)) <= 30
     assert {template["spec"]["terminationGracePeriodSeconds"] for template in templates(exhibits).values()} == {1}
 
 

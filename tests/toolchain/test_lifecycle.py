@@ -11,11 +11,14 @@ import pytest
 
 from images import builder
 from infra.settings import Settings, Target, parse
-from toolchain import backend, engine, kind, lifecycle, paths, preflight, programs, registry, report, stack
+from toolchain import backend, engine, kind, lifecycle, paths, policy_pack, preflight, programs, registry, report, stack
 from toolchain.errors import ToolchainError
 from toolchain.kind import Health
 
 KIND = parse({"cluster": "shop", "gatewayPort": 9080, "registryPort": 5005}, {}, "local")
+PACK = " ".join(policy_pack.OPTIONS)
+UP = f"operate up local --yes --skip-preview --suppress-outputs {PACK}"
+PREVIEW = f"operate preview local --diff {PACK}"
 EXISTING = Settings(target=Target.EXISTING, kubeconfig="~/.kube/config", registry="registry.test:5000")
 RESOURCES = [
     {"type": "pulumi:pulumi:Stack", "urn": "urn:pulumi:local::blueprint::pulumi:pulumi:Stack::blueprint-local"},
@@ -139,7 +142,7 @@ def test_up_checks_what_is_quick_before_it_builds_and_mends_before_it_makes(worl
         "select local",
         "mend local",
         "print lanes stand-in",
-        "operate up local --yes --skip-preview --suppress-outputs",
+        UP,
         "print urls",
     ]
 
@@ -150,7 +153,7 @@ def test_up_on_an_existing_cluster_touches_no_cluster_of_kind_s(world: World, mo
     monkeypatch.setattr(kind, "health", lambda _name: pytest.fail("kind is not asked"))
     lifecycle.up()
     assert not [act for act in world.done if act.startswith(("check port", "remove registry", "start", "delete"))]
-    assert world.done[-2:] == ["operate up local --yes --skip-preview --suppress-outputs", "print urls"]
+    assert world.done[-2:] == [UP, "print urls"]
 
 
 def test_a_failed_up_prints_no_urls(world: World) -> None:
@@ -211,7 +214,7 @@ def test_up_goes_on_with_a_cluster_that_is_healthy_once_it_is_started(world: Wor
     assert world.done[-4:] == [
         START,
         "print lanes stand-in",
-        "operate up local --yes --skip-preview --suppress-outputs",
+        UP,
         "print urls",
     ]
 
@@ -235,9 +238,7 @@ def test_a_cluster_whose_state_cannot_be_told_is_left_alone(
 def test_up_makes_a_cluster_anew_whose_state_outlived_it(world: World) -> None:
     world.resources = list(RESOURCES)
     lifecycle.up()
-    assert world.done.index("forget local") < world.done.index(
-        "operate up local --yes --skip-preview --suppress-outputs"
-    )
+    assert world.done.index("forget local") < world.done.index(UP)
 
 
 def test_another_cluster_than_the_state_s_is_refused(world: World) -> None:
@@ -297,7 +298,7 @@ def test_preview_changes_nothing_in_whichever_state_the_cluster_is(world: World,
         *(f"program {name}" for name in lifecycle.PROGRAMS),
         "images",
         "select local",
-        "operate preview local --diff",
+        PREVIEW,
     ]
 
 
