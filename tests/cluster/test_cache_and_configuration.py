@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.kube import Kube, eventually
+from tests.cluster.kube import Kube, eventually, ready
 from tests.cluster.shop import PYTHON, Shop, metric, pods_of, query, restarts, rolled_out
 
 RELOAD_SECONDS = 150
@@ -18,16 +18,16 @@ RELOAD_SECONDS = 150
 def test_the_catalog_reads_through_its_cache(shop: Shop, kube: Kube) -> None:
     """A product that was just changed is read from PostgreSQL once (a miss), then from Valkey (hits)."""
     sku = "DSK-LMP-01"
-    pods = [pod["metadata"]["name"] for pod in pods_of(kube, "shop", "catalog")]
 
     def counted(outcome: str) -> float:
+        pods = [pod["metadata"]["name"] for pod in pods_of(kube, "shop", "catalog") if ready(pod)]
         return sum(metric(kube, "shop", pod, "cache_requests_total", outcome=outcome) for pod in pods)
 
+    misses = counted("miss")
     old = shop.http.get(f"{shop.url}/api/products/{sku}").json()
     changed = {**old["price"], "amount": f"{float(old['price']['amount']) + 1:.2f}"}
     _change_price(kube, sku, changed)
     try:
-        misses = counted("miss")
         assert shop.http.get(f"{shop.url}/api/products/{sku}").json()["price"] == changed
         assert counted("miss") > misses
         hits = counted("hit")
