@@ -9,7 +9,9 @@ from typing import Any
 from tests.cluster.kube import Kube
 
 FILE = "/var/run/cilium/hubble/events.log"
-"""The default of the chart's value `hubble.export.static.filePath`."""
+"""The default of the chart's value `hubble.export.static.filePath`. An agent makes it when it first drops a packet."""
+SETTING = "/tmp/cilium/config-map/hubble-export-file-path"  # noqa: S108 - in the agent
+"""Where an agent is told to write it."""
 POLICY_REASONS = frozenset({"POLICY_DENIED", "POLICY_DENY"})
 """Nothing allowed it, or something denied it."""
 AGENT = ("--namespace", "kube-system", "--container", "cilium-agent")
@@ -110,7 +112,8 @@ class DropLog:
 
     def _after(self, agent: str, start: int) -> tuple[int, str]:
         """The size of an agent's file, and its text after that many bytes."""
-        script = f"stat --format=%s {FILE} && tail --bytes=+{start + 1} {FILE}"
+        there = f"stat --format=%s {FILE} && tail --bytes=+{start + 1} {FILE}"
+        script = f"set -e; test -s {SETTING}; if test -e {FILE}; then {there}; else echo 0; fi"
         done = self._kube.attempt("exec", agent, *AGENT, "--", "sh", "-c", script)
         remedy = "set hubble.export.static in infra/foundation/network.py"
         assert done.returncode == 0, f"{agent} exports no flows to {FILE}; {remedy}: {done.stderr}"
