@@ -33,7 +33,7 @@ def test_a_catalog_pod_killed_under_load_fails_no_request(kube: Kube, outputs: d
 
 def _replaced(kube: Kube, gone: list[str], count: int) -> bool:
     found = _ready_catalogs(kube)
-    return len(found) == count and not set(gone) & set(found)
+    return len(found) >= count and not set(gone) & set(found)  # the autoscaler may have added one
 
 
 @pytest.mark.serial

@@ -42,12 +42,12 @@ class Knock:
     Attributes:
         source: what was knocked from; no other knock has the same one at the same time.
         protocol: TCP or UDP.
-        ends: where the packet may have been going, after a Service's address was translated.
+        ports: where the packet may have been going, before and after a Service's address was translated.
     """
 
     source: End
     protocol: str
-    ends: frozenset[End]
+    ports: frozenset[int]
 
 
 def parse(lines: Iterable[str]) -> list[Drop]:
@@ -82,14 +82,14 @@ class DropLog:
         agents = kube.items("pods", "--namespace", "kube-system", "--selector", "k8s-app=cilium")
         assert agents, "no agent of Cilium runs in kube-system"
         self._read = {agent["metadata"]["name"]: 0 for agent in agents}
-        self._known: dict[tuple[End, End, str], Drop] = {}
+        self._known: dict[tuple[End, str], list[Drop]] = {}
         for agent in self._read:
             self._read[agent], _ = self._after(agent, _NOTHING)
 
     def of(self, knock: Knock) -> Drop | None:
-        """The drop of a knock, as far as was read."""
-        found = (self._known.get((knock.source, end, knock.protocol)) for end in knock.ends)
-        return next((drop for drop in found if drop is not None), None)
+        """The drop of a knock, as far as was read. The pod behind a Service may be newer than what is known of it."""
+        dropped = self._known.get((knock.source, knock.protocol), ())
+        return next((drop for drop in dropped if drop.destination[1] in knock.ports), None)
 
     def wait_for(self, knocks: Iterable[Knock], seconds: float = SETTLE_SECONDS) -> None:
         """Reads on until each of the knocks was dropped, or the time is over: an agent exports a moment later."""
@@ -108,7 +108,8 @@ class DropLog:
             _, text = self._after(agent, 0)
         whole = text[: text.rfind("\n") + 1]
         self._read[agent] += len(whole.encode())
-        self._known |= {(drop.source, drop.destination, drop.protocol): drop for drop in parse(whole.splitlines())}
+        for drop in parse(whole.splitlines()):
+            self._known.setdefault((drop.source, drop.protocol), []).append(drop)
 
     def _after(self, agent: str, start: int) -> tuple[int, str]:
         """The size of an agent's file, and its text after that many bytes."""

@@ -93,10 +93,10 @@ def knock(
         *(*command, "--", PYTHON, "-c", SCRIPT.read_text()),
         stdin=json.dumps({"seconds": seconds, "knocks": knocks}),
     )
-    ends = {one.name: one.leads_to for one in targets}
+    ports = {one.name: frozenset({one.port, *(port for _, port in one.leads_to)}) for one in targets}
     protocols = {one.name: str(one.protocol) for one in targets}
     return {
-        name: Outcome(word, Knock((source.address, port), protocols[name], ends[name]))
+        name: Outcome(word, Knock((source.address, port), protocols[name], ports[name]))
         for name, (word, port) in json.loads(answer).items()
     }
 
