@@ -1,0 +1,1 @@
+"""Whom Alertmanager pages: keeps each notification once, and shows what came."""
