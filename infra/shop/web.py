@@ -1,4 +1,4 @@
-"""The web page, and the live topology that it shows: pods by the Kubernetes API, connections by the list made here."""
+"""The web page, and what it shows live: pods by the Kubernetes API, connections by the list made here, and graphs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,23 +14,29 @@ from infra.shop.gateway import ROUTES
 from infra.shop.orders import PARTNERS
 from infra.shop.service import WATCHED
 from infra.shop.stores import USES
+from monitoring.dashboards.page import page_json
 
 NAME = "web"
 SHOWN = ("edge", "shop", "data")
 """The namespaces that the topology shows."""
 TOPOLOGY_FILE = "topology.yaml"
+GRAPHS_FILE = "graphs.json"
 PROTOCOLS = {"postgres": "PostgreSQL", "valkey": "RESP", "nats": "NATS"}
 RIGHT = "topology-reader"
 
 
-def web_values() -> dict[str, Any]:
-    """Two replicas with a token of the API server, and the connections, which it takes up while it runs."""
-    return {
-        "replicas": 2,
-        "env": {"TOPOLOGY_NAMESPACES": ",".join(SHOWN), "TOPOLOGY_FILE": f"{WATCHED}/{TOPOLOGY_FILE}"},
-        "watchedFiles": {TOPOLOGY_FILE: yaml.safe_dump({"edges": topology_edges()}, sort_keys=False)},
-        "serviceAccount": {"token": True},
-    }
+def web_values(prometheus: str | None = None) -> dict[str, Any]:
+    """Two replicas with a token of the API server, and the files that it takes up while it runs.
+
+    Args:
+        prometheus: the URL of the Prometheus that knows the numbers of the page's graphs; without one it has none.
+    """
+    env = {"TOPOLOGY_NAMESPACES": ",".join(SHOWN), "TOPOLOGY_FILE": f"{WATCHED}/{TOPOLOGY_FILE}"}
+    files = {TOPOLOGY_FILE: yaml.safe_dump({"edges": topology_edges()}, sort_keys=False)}
+    if prometheus:
+        env |= {"PROMETHEUS_URL": prometheus, "GRAPHS_FILE": f"{WATCHED}/{GRAPHS_FILE}"}
+        files[GRAPHS_FILE] = page_json()
+    return {"replicas": 2, "env": env, "watchedFiles": files, "serviceAccount": {"token": True}}
 
 
 def topology_edges() -> list[dict[str, str]]:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.cluster.conftest import cluster, kube, outputs, shop
+from tests.cluster.conftest import cluster, kube, observability, outputs, shop
 from toolchain import debian_packages
 from toolchain.errors import ToolchainError
 
-__all__ = ["cluster", "kube", "outputs", "shop"]
+__all__ = ["cluster", "kube", "observability", "outputs", "shop"]
 
 ARGUMENTS = [
     "--no-sandbox",  # Chromium refuses its own sandbox to root; the page is ours

@@ -2,10 +2,10 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from blueprint_kit.settings import ServiceSettings
@@ -27,6 +27,11 @@ class WebSettings(ServiceSettings):
         ("edge", "shop", "data"), min_length=1, description="the namespaces of the topology, comma-separated"
     )
     topology_file: Path = Field(description="the file of the topology's edges (YAML), see app/edges.py")
+    graphs_file: Path | None = Field(None, description="the file of the page's graphs (JSON), see app/graphs.py")
+    prometheus_url: str | None = Field(
+        None, description="the URL of the Prometheus that knows their numbers; given with GRAPHS_FILE, or not at all"
+    )
+    prometheus_seconds: float = Field(2, gt=0, le=10, description="how long Prometheus may take to answer")
 
     @field_validator("topology_namespaces", mode="before")
     @classmethod
@@ -48,3 +53,21 @@ class WebSettings(ServiceSettings):
         if parts.scheme != "https" or not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
             raise ValueError("must be an https URL without a path: the service account's token is sent there")
         return value.rstrip("/")
+
+    @field_validator("prometheus_url")
+    @classmethod
+    def _is_origin(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+            raise ValueError(
+                "must be an http or https URL without a path, such as http://prometheus.observability:9090"
+            )
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.graphs_file is None) != (self.prometheus_url is None):
+            raise ValueError("GRAPHS_FILE and PROMETHEUS_URL must be given together")
+        return self

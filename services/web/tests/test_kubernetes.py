@@ -9,6 +9,7 @@ import pytest
 from blueprint_testing import eventually, is_problem, reserved_port
 from blueprint_testing.openapi import does_what_its_schema_says
 from conftest import KubernetesApi, Start, kubernetes_api, make_certificate, pod
+from prometheus_server import graphs_file, prometheus_server
 
 CACHED = 1.05  # seconds after which the API is asked again
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
@@ -159,9 +160,13 @@ async def test_edges_are_watched_and_bad_ones_refused(api: KubernetesApi, start:
 
 
 @pytest.mark.thorough
-async def test_topology_does_what_its_schema_says(api: KubernetesApi, start: Start, tmp_path: Path) -> None:
-    """Whatever schemathesis sends, in a process of its own."""
+async def test_the_service_does_what_its_schema_says(api: KubernetesApi, start: Start, tmp_path: Path) -> None:
+    """Whatever schemathesis sends, in a process of its own: of the topology, and of the graphs."""
     api.pods = [pod("catalog-1")]
-    async with start(api.url) as service:
-        output = await does_what_its_schema_says(service, CONFIGURATION, tmp_path)
-    assert "Tested: 1" in output
+    (tmp_path / "graphs.json").write_text(graphs_file())
+    async with prometheus_server() as prometheus:
+        given = {"graphs_file": tmp_path / "graphs.json", "prometheus_url": prometheus.url}
+        async with start(api.url, **given) as service:
+            output = await does_what_its_schema_says(service, CONFIGURATION, tmp_path)
+    assert "Tested: 3" in output
+    assert prometheus.asked

@@ -31,6 +31,11 @@ TEST_IDS = {
     "topology-node",
     "topology-pod",
     "topology-edge",
+    "graphs-state",
+    "graph",
+    "graph-line",
+    "graph-note",
+    "graph-table",
 }
 
 

@@ -46,3 +46,23 @@ def test_missing_topology_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.delenv("TOPOLOGY_FILE")
     with pytest.raises(SettingsError, match="TOPOLOGY_FILE is not set"):
         load_settings(WebSettings)
+
+
+def test_without_a_prometheus_nothing_more_is_needed() -> None:
+    settings = load_settings(WebSettings)
+    assert (settings.graphs_file, settings.prometheus_url) == (None, None)
+
+
+@pytest.mark.parametrize("name", ["GRAPHS_FILE", "PROMETHEUS_URL"])
+def test_graphs_and_their_prometheus_are_given_together(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "http://prometheus.observability:9090")
+    with pytest.raises(SettingsError, match="GRAPHS_FILE and PROMETHEUS_URL must be given together"):
+        load_settings(WebSettings)
+
+
+@pytest.mark.parametrize("value", ["prometheus:9090", "http://", "http://p/api", "ftp://p", "http://p?query=up", ""])
+def test_prometheus_is_an_origin(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("GRAPHS_FILE", "/etc/watched/graphs.json")
+    monkeypatch.setenv("PROMETHEUS_URL", value)
+    with pytest.raises(SettingsError, match="PROMETHEUS_URL"):
+        load_settings(WebSettings)

@@ -3,6 +3,7 @@
 import { Basket } from "./basket.js";
 import { Checkout } from "./checkout.js";
 import { byId, notify } from "./dom.js";
+import { Graphs } from "./graphs.js";
 import { Orders } from "./orders.js";
 import { Products } from "./products.js";
 import { System } from "./system.js";
@@ -19,3 +20,4 @@ basket.show();
 products.begin();
 orders.begin();
 new System().begin();
+new Graphs().begin();
