@@ -31,7 +31,7 @@ check-lint: .venv/.ready
 	@.venv/bin/ruff format --check .
 
 check-types: .venv/.ready
-	@$(PYTHON) -m mypy toolchain images infra policies tests
+	@$(PYTHON) -m mypy toolchain images infra policies monitoring tests
 
 check-units: .venv/.ready
 	@$(PYTHON) -m pytest -q -n 2

@@ -1,0 +1,1 @@
+"""What is watched, and who is told: scrape jobs, rules, alert routes, dashboards and logs, as data. No Pulumi here."""
