@@ -12,9 +12,15 @@ HELM_VERSION = "v4.1.4"
 CILIUM_VERSION = "1.19.7"
 KUBECONFORM_VERSION = "v0.8.0"
 CONTOUR_VERSION = "v1.33.8"
+KUBE_STATE_METRICS_VERSION = "v2.18.0"
+NATS_EXPORTER_VERSION = "v0.20.1"
+VICTORIA_METRICS_VERSION = "v1.130.0"
+VICTORIA_LOGS_VERSION = "v1.52.1"
+COLLECTOR_VERSION = "v0.165.1"
 
 _CILIUM_VERSION = "github.com/cilium/cilium/pkg/version.ciliumVersion"
 _COMPONENT_BASE = "k8s.io/component-base/version"
+_VICTORIA_VERSION = "github.com/VictoriaMetrics/VictoriaMetrics/lib/buildinfo.Version"
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,11 @@ def _cilium(package: str, *tags: str) -> Recipe:
     return Recipe("suite", f"github.com/cilium/cilium/{package}", tags, ((_CILIUM_VERSION, CILIUM_VERSION),))
 
 
+def _victoria(name: str, module: str, repository: str, version: str) -> Recipe:
+    package = f"github.com/VictoriaMetrics/{repository}/app/{name}"
+    return Recipe(module, package, variables=((_VICTORIA_VERSION, f"{name}-{version}"),))
+
+
 _KUBERNETES = (
     "kube-apiserver",
     "kube-controller-manager",
@@ -92,7 +103,11 @@ RECIPES: dict[str, Recipe] = {
         variables=(("main.version", KUBECONFORM_VERSION),),
     ),
     "kube-score": Recipe("kube_score", "github.com/zegl/kube-score/cmd/kube-score"),
-    "kube-state-metrics": Recipe("suite", "k8s.io/kube-state-metrics/v2"),
+    "kube-state-metrics": Recipe(
+        "suite",
+        "k8s.io/kube-state-metrics/v2",
+        variables=(("github.com/prometheus/common/version.Version", KUBE_STATE_METRICS_VERSION),),
+    ),
     "local-path-provisioner": Recipe("suite", "github.com/rancher/local-path-provisioner"),
     "etcd": Recipe("etcd", "go.etcd.io/etcd/server/v3"),
     "etcdctl": Recipe("etcd", "go.etcd.io/etcd/etcdctl/v3"),
@@ -102,7 +117,16 @@ RECIPES: dict[str, Recipe] = {
         "github.com/projectcontour/contour/cmd/contour",
         variables=(("github.com/projectcontour/contour/internal/build.Version", CONTOUR_VERSION),),
     ),
+    "log-agent": Recipe("log_agent", ".", variables=(("main.version", COLLECTOR_VERSION),)),
+    "metrics-adapter": Recipe("metrics_adapter", "sigs.k8s.io/prometheus-adapter/cmd/adapter"),
     "metrics-server": Recipe("metrics_server", "sigs.k8s.io/metrics-server/cmd/metrics-server"),
+    "nats-exporter": Recipe(
+        "nats_exporter",
+        "github.com/nats-io/prometheus-nats-exporter",
+        variables=(("main.version", NATS_EXPORTER_VERSION),),
+    ),
+    "victoria-logs": _victoria("victoria-logs", "victoria_logs", "VictoriaLogs", VICTORIA_LOGS_VERSION),
+    "victoria-metrics": _victoria("victoria-metrics", "victoria_metrics", "VictoriaMetrics", VICTORIA_METRICS_VERSION),
     "pulumi": Recipe(
         "pulumi",
         "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
