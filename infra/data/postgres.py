@@ -1,4 +1,4 @@
-"""PostgreSQL. Owns the server, its claim, its administrator's password and one login per service."""
+"""PostgreSQL. Owns the server, its claim, its administrator's password, one login per service and one for figures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +30,8 @@ STOP_SECONDS = 60
 DATA = "/var/lib/postgresql/data"
 PASSWORDS = "/run/secrets/postgres"
 ADMIN = "postgres"
+MONITOR = "exporter"
+"""Who reads the server's figures, by the role pg_monitor, and no table of anybody's. Owns no database."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,13 @@ class Postgres(pulumi.ComponentResource):
     """One PostgreSQL server whose data outlives its pod."""
 
     logins: Mapping[str, Login]
+    monitor: Login
+    """Of the exporter. It may log in to the administrator's database alone."""
 
     def __init__(self, name: str, args: PostgresArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("blueprint:data:Postgres", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
-        passwords = {user: Password(f"{name}-{user}", child).value for user in (ADMIN, *args.logins)}
+        passwords = {user: Password(f"{name}-{user}", child).value for user in (ADMIN, MONITOR, *args.logins)}
         own = metadata(NAME, args.namespace)
         v1.Secret(name, metadata=own, string_data=passwords, opts=child)
         v1.ServiceAccount(name, metadata=own, automount_service_account_token=False, opts=child)
@@ -76,9 +80,9 @@ class Postgres(pulumi.ComponentResource):
         )
         waiting = pulumi.ResourceOptions(parent=self, custom_timeouts=READY_IN)
         StatefulSet(name, metadata=own, spec=postgres_set(args), opts=waiting)
-        self.logins = {
-            user: Login(host=f"{NAME}.data", port=PORT, name=user, password=passwords[user]) for user in args.logins
-        }
+        logins = {user: Login(f"{NAME}.data", PORT, user, passwords[user]) for user in (MONITOR, *args.logins)}
+        self.logins = {user: logins[user] for user in args.logins}
+        self.monitor = logins[MONITOR]
         self.register_outputs({})
 
 
@@ -89,7 +93,7 @@ def postgres_set(args: PostgresArgs) -> StatefulSetSpecArgs:
         v1.VolumeArgs(name="run", empty_dir=v1.EmptyDirVolumeSourceArgs(medium="Memory")),
         v1.VolumeArgs(name="tmp", empty_dir=v1.EmptyDirVolumeSourceArgs()),
     ]
-    made_at_start = checksum(" ".join(args.logins))
+    made_at_start = checksum(" ".join((MONITOR, *args.logins)))
     return store_set(
         Store(NAME, USER, postgres_container(args.image), volumes, STOP_SECONDS, made_at_start, args.storage)
     )
@@ -104,6 +108,7 @@ def postgres_container(image: pulumi.Input[str]) -> v1.ContainerArgs:
         env=[
             v1.EnvVarArgs(name="PGDATA", value=f"{DATA}/pgdata"),
             v1.EnvVarArgs(name="POSTGRES_PASSWORDS", value=PASSWORDS),
+            v1.EnvVarArgs(name="POSTGRES_MONITOR", value=MONITOR),
         ],
         ports=container_ports(PORTS),
         startup_probe=command_probe(ready, period=1, failures=120),

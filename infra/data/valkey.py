@@ -4,6 +4,7 @@ A StatefulSet though it has no claim: never are there two servers at a time, or 
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -31,6 +32,8 @@ PORTS = {"valkey": PORT}
 USER = 65532
 STOP_SECONDS = 10
 CLIENT = "catalog"
+MONITOR = "exporter"
+"""Who reads the server's figures and no key."""
 USERS = "/run/secrets/valkey"
 USERS_FILE = "users.acl"
 SETTINGS = {"VALKEY_MAXMEMORY": "64mb"}
@@ -64,12 +67,14 @@ class Valkey(pulumi.ComponentResource):
     """One Valkey server, empty after each start."""
 
     login: ValkeyLogin
+    monitor: ValkeyLogin
+    """Of the exporter."""
 
     def __init__(self, name: str, args: ValkeyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("blueprint:data:Valkey", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
-        password = Password(f"{name}-{CLIENT}", child).value
-        users = password.apply(users_file)
+        passwords = {user: Password(f"{name}-{user}", child).value for user in (CLIENT, MONITOR)}
+        users = pulumi.Output.all(**passwords).apply(users_file)
         own = metadata(NAME, args.namespace)
         v1.Secret(name, metadata=own, string_data={USERS_FILE: users}, opts=child)
         v1.ConfigMap(name, metadata=own, data=SETTINGS, opts=child)
@@ -80,23 +85,28 @@ class Valkey(pulumi.ComponentResource):
         reads = pulumi.Output.unsecret(users.apply(lambda text: checksum(f"{text}{SETTINGS}")))
         waiting = pulumi.ResourceOptions(parent=self, custom_timeouts=READY_IN)
         StatefulSet(name, metadata=own, spec=valkey_set(args, reads), opts=waiting)
-        self.login = ValkeyLogin(host=f"{NAME}.data", port=PORT, user=CLIENT, password=password)
+        self.login, self.monitor = (
+            ValkeyLogin(f"{NAME}.data", PORT, user, passwords[user]) for user in (CLIENT, MONITOR)
+        )
         self.register_outputs({})
 
 
-def users_file(password: str) -> str:
-    """Who may do what. The server knows the password's SHA-256 only, which is enough to check 256 random bits.
+def users_file(passwords: Mapping[str, str]) -> str:
+    """Who may do what. The server knows passwords by their SHA-256 only, which is enough to check 256 random bits.
 
     Source: https://valkey.io/topics/acl/
     """
-    hashed = hashlib.sha256(password.encode()).hexdigest()
+    hashed = {user: hashlib.sha256(password.encode()).hexdigest() for user, password in passwords.items()}
     rules = {
         # Whoever does not log in may do nothing.
         "default": "off resetchannels -@all",
         # The probes, from inside the container; what they could do harms nobody, so they need no secret.
         "probe": "on nopass resetchannels -@all +ping",
         # The catalog's cache: its own keys, with the commands of its scripts. It cannot list keys or see others'.
-        CLIENT: f"on #{hashed} resetchannels ~{CLIENT}:* -@all +get +set +del +eval +evalsha +script|load +ping",
+        CLIENT: f"on #{hashed[CLIENT]} resetchannels ~{CLIENT}:* -@all "
+        "+get +set +del +eval +evalsha +script|load +ping",
+        # The exporter: figures. The slow log and the list of clients, which show keys and values, are not among them.
+        MONITOR: f"on #{hashed[MONITOR]} resetchannels -@all +info +latency|latest",
     }
     return "".join(f"user {user} {rule}\n" for user, rule in rules.items())
 

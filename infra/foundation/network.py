@@ -27,6 +27,14 @@ _DROPS = {
     "fileMaxBackups": 1,
 }
 """Each agent writes what was dropped to a file on its node, a line of JSON a flow: who was refused what, and why."""
+_SEEN = [
+    "drop:labelsContext=source_namespace,source_workload,destination_namespace,destination_workload",
+    *("flow", "tcp", "port-distribution"),
+]
+"""What each agent counts of the flows on its node. Who is at the ends is told of drops alone, which are few: each pair
+is a series.
+Source: https://docs.cilium.io/en/v1.19/observability/metrics/#hubble-metrics
+"""
 GRACE = "250ms"
 """How long a relabelled pod keeps its old rights, so that other nodes learn of its new ones first. Cilium's is 5 s."""
 JITTER = "0s"
@@ -96,7 +104,9 @@ def cilium_values(api_server: str, agent: pulumi.Input[str], operator: pulumi.In
             "relay": {"enabled": False},
             "ui": {"enabled": False},
             "export": {"static": _DROPS},
+            "metrics": {"enabled": _SEEN},
         },
+        "prometheus": {"enabled": True},  # the agents' own figures; the operator shows its own anyway
         "bpf": {"events": {event: {"enabled": True} for event in ("drop", "policyVerdict", "trace")}},
         "rollOutCiliumPods": True,  # a changed setting of the agents restarts them, one node at a time
         "identityChangeGracePeriod": GRACE,

@@ -1,4 +1,5 @@
 """How the API server comes to read its files: kind's mount, kubeadm's flags and volumes, and the patch of its pod.
+And how the control plane's metrics can be read from its node's address, which kubeadm keeps to the node's own loopback.
 
 All of it counts when a cluster is made, and never again: `FINGERPRINT` tells one making from another.
 """
@@ -13,6 +14,9 @@ from toolchain.control_plane import audit, configuration, encryption
 MOUNT = "/etc/kubernetes/blueprint"
 """Where the node, and the API server in it, sees the folder of the host."""
 PATCHES = "patches"
+ETCD_METRICS = "http://0.0.0.0:2381"
+"""etcd's port for metrics and health alone. With TLS it would ask for a certificate that opens all its data as well."""
+_PKI = "/etc/kubernetes/pki"
 
 
 def kind_mount(folder: str) -> dict[str, object]:
@@ -63,7 +67,30 @@ def _cluster() -> dict[str, object]:
         "readOnly": False,
         "pathType": "DirectoryOrCreate",
     }
-    return {"kind": "ClusterConfiguration", "apiServer": {"extraArgs": flags(), "extraVolumes": [files, log]}}
+    return {
+        "kind": "ClusterConfiguration",
+        "apiServer": {"extraArgs": flags(), "extraVolumes": [files, log]},
+        "controllerManager": {"extraArgs": measured()},
+        "scheduler": {"extraArgs": measured(), "extraVolumes": [_certificate(end) for end in ("crt", "key")]},
+        "etcd": {"local": {"extraArgs": {"listen-metrics-urls": ETCD_METRICS}}},
+    }
+
+
+def measured() -> dict[str, str]:
+    """Flags by which the scheduler and the controllers can be asked for metrics at every address of their node.
+
+    They ask the API server who asks and whether it may (`/metrics` by RBAC; health is everybody's), as they always do.
+    They show the API server's certificate of this node, so that a token is not given to who knows whom: by themselves
+    they would sign one that nobody can check.
+    """
+    certificate = {"tls-cert-file": f"{_PKI}/apiserver.crt", "tls-private-key-file": f"{_PKI}/apiserver.key"}
+    return {"bind-address": "0.0.0.0"} | certificate  # noqa: S104 - guarded by authentication and authorization
+
+
+def _certificate(end: str) -> dict[str, object]:
+    """One file for the scheduler's pod, which otherwise sees nothing of that folder; the controllers' sees it all."""
+    path = f"{_PKI}/apiserver.{end}"
+    return {"name": f"serving-{end}", "hostPath": path, "mountPath": path, "readOnly": True, "pathType": "File"}
 
 
 def _init() -> dict[str, object]:

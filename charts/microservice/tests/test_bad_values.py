@@ -38,6 +38,14 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"autoscaling": {"minReplicas": 4, "maxReplicas": 2, "cpuPercent": 70}},
         ("autoscaling.minReplicas=4: must not be more than autoscaling.maxReplicas=2", "raise the one or lower"),
     ),
+    "scaling by requests alone": (
+        {"autoscaling": {"requestsPerSecond": 20}},
+        ("/autoscaling", "minReplicas", "cpuPercent"),
+    ),
+    "scaling by no request at all": (
+        {"autoscaling": {"minReplicas": 2, "maxReplicas": 4, "cpuPercent": 70, "requestsPerSecond": 0}},
+        ("/autoscaling/requestsPerSecond", "minimum: got 0, want 1"),
+    ),
     "scaling down never": (
         {"autoscaling": {"minReplicas": 2, "maxReplicas": 4, "cpuPercent": 70, "scaleDownSeconds": 3601}},
         ("/autoscaling/scaleDownSeconds", "maximum: got 3,601, want 3,600"),

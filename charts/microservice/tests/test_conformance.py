@@ -30,7 +30,13 @@ def test_everything_at_once_is_valid(render: Render) -> None:
     """What no service of ours asks for together, another may."""
     objects = render(
         "gateway",
-        autoscaling={"minReplicas": 1, "maxReplicas": 2, "cpuPercent": 50, "scaleDownSeconds": 0},
+        autoscaling={
+            "minReplicas": 1,
+            "maxReplicas": 2,
+            "cpuPercent": 50,
+            "requestsPerSecond": 10,
+            "scaleDownSeconds": 0,
+        },
         args=["-m", "app.main"],
         watchedFiles={"one.yaml": ""},
         claim={"size": "1Gi", "path": "/data"},

@@ -242,6 +242,21 @@ def test_autoscaler_grows_at_once_and_shrinks_slowly(render: Render, given: Obje
     assert [policy["value"] for policy in behavior["scaleDown"]["policies"]] == [1]
 
 
+@pytest.mark.parametrize(("given", "numbers"), [({}, []), ({"requestsPerSecond": 10000}, ["10000"])])
+def test_autoscaler_counts_requests_where_it_is_told_how_many(
+    render: Render, given: Object, numbers: list[str]
+) -> None:
+    """Beside the CPU, never instead of it: that one needs no Prometheus."""
+    scaling = {"minReplicas": 2, "maxReplicas": 4, "cpuPercent": 70} | given
+    cpu, *others = pick(render("gateway", autoscaling=scaling), "HorizontalPodAutoscaler", "gateway")["spec"]["metrics"]
+    assert cpu["resource"] == {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}
+    assert [one["type"] for one in others] == ["Pods"] * len(numbers)
+    assert [one["pods"]["metric"] for one in others] == [{"name": "http_requests_per_second"}] * len(numbers)
+    assert [one["pods"]["target"] for one in others] == [
+        {"type": "AverageValue", "averageValue": number} for number in numbers
+    ]
+
+
 def test_pods_are_spread_over_nodes(render: Render) -> None:
     (constraint,) = pod_spec(render("catalog"), "Deployment", "catalog")["topologySpreadConstraints"]
     assert constraint["topologyKey"] == "kubernetes.io/hostname"
