@@ -3,10 +3,12 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Annotated
 
 import typer
 
 from toolchain import lifecycle, proving, report, stack
+from toolchain import logs as central_logs
 from toolchain import programs as toolchain_programs
 from toolchain.audit.commands import audit, manifests, sbom
 from toolchain.control_plane import keys
@@ -57,6 +59,18 @@ def urls() -> None:
 def status() -> None:
     """Prints the state of nodes, pods, capabilities and lanes."""
     report.print_status(lifecycle.settings().cluster, stack.outputs(lifecycle.stack_name()))
+
+
+@app.command(help="Prints every line of one request, of all services.")
+def logs(
+    request: Annotated[str, typer.Argument(envvar="REQUEST", help="the id in the answer's header X-Request-Id")],
+    since: Annotated[
+        str, typer.Option(envvar="SINCE", help="how far back to look: 90s, 15m, 24h")
+    ] = central_logs.SINCE,
+) -> None:
+    """Takes arguments, which make hands on by the environment: no shell reads them."""
+    with _failures_explained():
+        central_logs.logs(request, since)
 
 
 encryption_key = typer.Typer(no_args_is_help=True, help="The key that Secrets are encrypted with in etcd.")

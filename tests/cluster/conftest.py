@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from tests.cluster.kube import Kube
+from tests.cluster.receivers import Receivers, receivers_of
 from tests.cluster.shop import Shop
 from toolchain import kind, lifecycle, stack
 
@@ -39,6 +40,20 @@ def shop(outputs: dict[str, Any]) -> Iterator[Shop]:
     """The shop through the port of the host."""
     with httpx.Client(timeout=15) as http:
         yield Shop(str(outputs["urls"]["gateway"]), http)
+
+
+@pytest.fixture(scope="session")
+def observability(outputs: dict[str, Any]) -> None:
+    """Leaves the test out, visibly, where nothing observes the stack."""
+    if "observability" not in outputs["namespaces"]:
+        pytest.skip("needs the namespace observability")
+
+
+@pytest.fixture(scope="session")
+def receivers(kube: Kube) -> Iterator[Receivers]:
+    """What the mailbox and the pager have got."""
+    with receivers_of(kube) as found:
+        yield found
 
 
 @pytest.fixture

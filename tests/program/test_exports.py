@@ -16,7 +16,7 @@ CONTRACT = {"kubeconfig", "gateway_url", "urls", "namespaces", "capabilities", "
 DRAWN = [
     *(f"postgres-{user}" for user in ("postgres", *DATABASES)),
     *(f"nats-{user}" for user in PUBLISH),
-    "valkey-catalog",
+    *("valkey-catalog", "postgres-exporter", "valkey-exporter"),
     "lab-token",
     *(f"issuer-{client.name}" for client in CLIENTS),
 ]
@@ -95,7 +95,8 @@ def test_no_secret_is_a_plain_output_or_a_plain_input(stack: Recorded, secret: s
 def test_the_secrets_are_there_for_those_who_need_them(stack: Recorded) -> None:
     """Else the test above would find nothing to hide."""
     everything = json.dumps([revealed(stack.outputs), *(revealed(one.wire) for one in stack.resources)])
-    assert all(secret in everything for secret in PASSWORDS)
+    unread = password("valkey-exporter")  # nothing deployed logs in with it yet; the server knows its hash
+    assert all(secret in everything for secret in PASSWORDS if secret != unread)
     assert any(token in everything for token in TOKENS)
 
 

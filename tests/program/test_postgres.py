@@ -91,7 +91,7 @@ def test_its_name_leads_straight_to_the_server(stack: Recorded, spec: Object, co
 
 def test_the_administrator_and_every_service_have_a_password_of_their_own(stack: Recorded) -> None:
     secret = stack.one("kubernetes:core/v1:Secret", "postgres")
-    users = ("postgres", *DATABASES)
+    users = ("postgres", postgres.MONITOR, *DATABASES)
     assert secret.inputs["stringData"] == {user: password(f"postgres-{user}") for user in users}
     assert len(set(secret.inputs["stringData"].values())) == len(users)
     assert public(secret.wire)["stringData"] == "[secret]"

@@ -77,19 +77,25 @@ def test_probes_ask_the_port_then_by_command(container: Object) -> None:
 def test_the_server_knows_no_password(stack: Recorded) -> None:
     """Its file holds a hash. The password itself is in no object of the server's, and the hash in no public one."""
     secret = stack.one("kubernetes:core/v1:Secret", "valkey")
-    plain = password("valkey-catalog")
-    hashed = hashlib.sha256(plain.encode()).hexdigest()
-    assert f"user catalog on #{hashed} " in secret.inputs["stringData"][valkey.USERS_FILE]
-    assert plain not in str(secret.inputs)
-    assert hashed not in str(public(secret.wire))
+    for user in ("catalog", "exporter"):
+        plain = password(f"valkey-{user}")
+        hashed = hashlib.sha256(plain.encode()).hexdigest()
+        assert f"user {user} on #{hashed} " in secret.inputs["stringData"][valkey.USERS_FILE]
+        assert plain not in str(secret.inputs)
+        assert hashed not in str(public(secret.wire))
 
 
 def test_users_have_the_rights_that_the_catalog_s_tests_run_with() -> None:
     """There a real server refuses all else. Nobody comes in without a name, and probes may do nothing."""
-    rules = dict(re.findall(r"^user (\S+) (.+)$", valkey.users_file("any"), flags=re.MULTILINE))
-    assert rules.keys() == {"default", "probe", "catalog"}
+    rules = dict(
+        re.findall(
+            r"^user (\S+) (.+)$", valkey.users_file(dict.fromkeys(["catalog", "exporter"], "any")), flags=re.MULTILINE
+        )
+    )
+    assert rules.keys() == {"default", "probe", "catalog", "exporter"}
     assert rules["default"] == "off resetchannels -@all"
     assert rules["probe"] == "on nopass resetchannels -@all +ping"
+    assert rules["exporter"].split(" ", 2)[2] == "resetchannels -@all +info +latency|latest", "no key, no slow log"
     _, _, rights = rules["catalog"].split(" ", 2)
     assert f'CATALOG = "{rights}"' in CATALOGS_TESTS.read_text()
 

@@ -155,6 +155,25 @@ def test_the_api_server_sees_its_files_where_the_node_does_and_cannot_write_them
     assert init["patches"]["directory"] == f"{kubeadm.MOUNT}/patches"
 
 
+def test_the_scheduler_and_the_controllers_show_metrics_to_who_may_and_a_certificate_that_can_be_checked() -> None:
+    """Open to every address, and guarded: nobody is let past the API server's judgement but for health."""
+    cluster, _init = (yaml.safe_load(patch) for patch in kubeadm.patches())
+    for part in ("scheduler", "controllerManager"):
+        told = cluster[part]["extraArgs"]
+        assert told["bind-address"] == "0.0.0.0"  # noqa: S104
+        assert told["tls-cert-file"] == "/etc/kubernetes/pki/apiserver.crt"
+        assert not [flag for flag in told if flag.startswith(("authorization", "authentication"))]
+    mounted = cluster["scheduler"]["extraVolumes"]
+    assert [one["mountPath"].rpartition("/")[2] for one in mounted] == ["apiserver.crt", "apiserver.key"]
+    assert all(one["readOnly"] and one["pathType"] == "File" for one in mounted), "not the authority's own key"
+
+
+def test_etcd_shows_metrics_at_a_port_that_serves_nothing_else() -> None:
+    """Its other port would want a certificate that opens every object, Secrets among them."""
+    cluster, _init = (yaml.safe_load(patch) for patch in kubeadm.patches())
+    assert cluster["etcd"]["local"]["extraArgs"] == {"listen-metrics-urls": "http://0.0.0.0:2381"}
+
+
 def test_the_api_server_knows_the_issuer_without_dns() -> None:
     folder.make(NAME, {})
     patch = yaml.safe_load(folder.read(NAME, "patches/kube-apiserver0+strategic.yaml"))

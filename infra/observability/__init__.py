@@ -1,0 +1,1 @@
+"""What watches the rest: metrics, alerts, dashboards and logs."""

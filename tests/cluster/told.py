@@ -1,0 +1,90 @@
+"""What Alertmanager has, and what it told whom: asked from inside, since the network lets no test reach these pods."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from tests.cluster.kube import Kube
+from tests.cluster.shop import PYTHON
+
+SPACE = "observability"
+ALERTMANAGER = "alertmanager-0"
+OWN = "http://localhost:9093"
+ALWAYS = frozenset({"Watchdog"})
+SYMPTOMS = frozenset({"GatewayErrorBudgetBurn", "GatewayLatencyBudgetBurn"})
+"""What customers see, whatever the cause; nothing holds them back."""
+_FETCH = (
+    "import sys, urllib.request as request;"
+    "print(request.urlopen('http://127.0.0.1:8080' + sys.argv[1], timeout=10).read().decode())"
+)
+Group = tuple[str, str]
+"""An alert's name and its namespace, which is empty for what lies in none."""
+
+
+@dataclass(frozen=True)
+class Active:
+    """An alert that Alertmanager has now."""
+
+    labels: dict[str, str]
+    suppressed: bool
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.labels["alertname"]
+
+    @property
+    def group(self) -> Group:
+        """What it is told with."""
+        return self.name, self.labels.get("namespace", "")
+
+
+@dataclass(frozen=True)
+class Told:
+    """Alertmanager, the pager and the mailbox."""
+
+    kube: Kube
+
+    def active(self) -> list[Active]:
+        """The alerts that fire, those that are held back among them; without the one that always does."""
+        printed = self._amtool("--output=json", "alert", "query", "--active", "--inhibited")
+        found = [Active(one["labels"], one["status"]["state"] == "suppressed") for one in json.loads(printed)]
+        return [one for one in found if one.name not in ALWAYS]
+
+    def fires(self, name: str) -> bool:
+        """Whether there is such an alert."""
+        return name in json.dumps(json.loads(self._amtool("--output=json", "alert", "query", f"alertname={name}")))
+
+    def silence(self, *matchers: str) -> str:
+        """Makes a silence of ten minutes; its id."""
+        return self._amtool("silence", "add", *matchers, "--duration=10m", "--author=test", "--comment=a test").strip()
+
+    def expire(self, silence: str) -> None:
+        """Ends a silence."""
+        self._amtool("silence", "expire", silence)
+
+    def silences(self) -> list[str]:
+        """The ids of the silences in force."""
+        return [one["id"] for one in json.loads(self._amtool("--output=json", "silence", "query"))]
+
+    def pages(self, since: datetime, status: str) -> list[Group]:
+        """The group of each notification that the pager got since then."""
+        items = self._items("pager", "/api/pages", since=since.isoformat(), status=status)
+        return [(item["group_labels"]["alertname"], item["group_labels"].get("namespace", "")) for item in items]
+
+    def mails(self, since: datetime, status: str) -> list[Group]:
+        """The group of each mail since then, as its subject says it: `[FIRING 2] ServiceDown in shop`."""
+        subjects = [item["subject"] for item in self._items("mailbox", "/api/mails", since=since.isoformat())]
+        told = [subject.partition("] ")[2] for subject in subjects if subject.startswith(f"[{status.upper()}")]
+        return [(name, namespace) for name, _, namespace in (text.partition(" in ") for text in told)]
+
+    def _items(self, service: str, path: str, **query: str) -> list[dict[str, Any]]:
+        parameters = urlencode({**query, "size": 100})
+        program = ["exec", "--namespace", SPACE, f"{service}-0", "--", PYTHON, "-c", _FETCH]
+        return list(json.loads(self.kube.run(*program, f"{path}?{parameters}"))["items"])
+
+    def _amtool(self, *arguments: str) -> str:
+        program = ["exec", "--namespace", SPACE, ALERTMANAGER, "--", "amtool", f"--alertmanager.url={OWN}"]
+        return self.kube.run(*program, *arguments)
