@@ -1,6 +1,6 @@
 """The whole program, wiring only.
 
-settings → authority → cluster → images → foundation → data → shop → identity → edge → lab → exports
+settings → authority → cluster → images → foundation → data → observability → shop → identity → edge → lab → exports
 """
 
 import pulumi
@@ -13,6 +13,7 @@ from infra.foundation import Foundation
 from infra.image import Images
 from infra.lab import Lab
 from infra.lib.authority import Authority
+from infra.observability import Observability, ObservabilityArgs
 from infra.security.identity import Identity
 from infra.settings import from_pulumi
 from infra.shop import Shop
@@ -23,6 +24,7 @@ cluster = create_cluster(settings, authority)
 images = Images(cluster)
 foundation = Foundation(cluster, images)
 data = Data(cluster, foundation, images)
+Observability(cluster, foundation, images, ObservabilityArgs(settings.cluster, data, authority))
 shop = Shop(cluster, foundation, data, images)
 identity = Identity(cluster, foundation, authority, images)
 edge = EdgeRouting(cluster, foundation, authority, images)

@@ -19,6 +19,9 @@ IMAGES = (
     *("node", "registry", "cilium-agent", "cilium-operator", "local-path-provisioner", "metrics-server"),
     *("toolbox", "postgres", "valkey", "nats", "streams", "contour", "envoy", "issuer"),
     *("gateway", "web", "catalog", "inventory", "orders", "payments", "notifications", "report", "loadgen"),
+    *("prometheus", "victoria-metrics", "alertmanager", "mailbox", "pager", "pushgateway", "metrics-adapter"),
+    *("kube-state-metrics", "node-exporter", "blackbox-exporter"),
+    *("postgres-exporter", "valkey-exporter", "nats-exporter", "victoria-logs", "log-agent"),
 )
 
 

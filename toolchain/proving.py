@@ -19,10 +19,10 @@ WORKERS = 5
 SECONDS = 1800
 CONFORMANCE = "toolchain/kubernetes_plugin/tests/conformance"
 CHART = "charts/microservice/tests"
-"""Not live, but `make check` leaves them out where helm is not built yet."""
 # Each phase: its title, and what pytest is given. The first runs what is independent side by side.
 SIDE_BY_SIDE = "live tests, side by side"
 PHASES: Mapping[str, tuple[str, ...]] = {
+    "files, by the programs that read them": ("tests/program", "-m", "image_program"),
     SIDE_BY_SIDE: ("tests/cluster", CONFORMANCE, CHART, "-m", "not serial", "-n", str(WORKERS)),
     "the web page": ("tests/browser",),
     "live tests that disturb": ("tests/cluster", "-m", "serial"),

@@ -17,6 +17,7 @@ class Capabilities:
         node_port_on_host: the gateway's NodePort is reachable on the host's loopback.
         own_nodes: the nodes are of the stack's own image, which carries the seccomp profiles of the lab.
         l7_policy: network policies may look into HTTP (needs Cilium's Envoy).
+        grafana: the stack has a Grafana of its own (its image cannot be built from source here: docs/dashboards.md).
     """
 
     own_network: bool
@@ -24,6 +25,7 @@ class Capabilities:
     node_port_on_host: bool
     own_nodes: bool
     l7_policy: bool
+    grafana: bool
 
     def as_map(self) -> dict[str, bool]:
         """The capabilities by name, as the stack exports them."""

@@ -19,7 +19,12 @@ class ExistingCluster(pulumi.ComponentResource):
         self.kubeconfig = pulumi.Output.secret(read_kubeconfig(settings.kubeconfig or "", settings.context))
         self.provider = kubernetes_provider(self.kubeconfig, self)
         self.capabilities = Capabilities(
-            own_network=False, load_balancer=True, node_port_on_host=False, own_nodes=False, l7_policy=False
+            own_network=False,
+            load_balancer=True,
+            node_port_on_host=False,
+            own_nodes=False,
+            l7_policy=False,
+            grafana=False,
         )
         self.api_server_host = ""
         self.registry_push = self.registry_pull = pulumi.Output.from_input(settings.registry or "")

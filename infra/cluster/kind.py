@@ -56,7 +56,7 @@ class KindCluster(pulumi.ComponentResource):
         self.kubeconfig = nodes.kubeconfig
         self.provider = kubernetes_provider(self.kubeconfig, self, takes_over=True)
         self.capabilities = Capabilities(
-            own_network=True, load_balancer=True, node_port_on_host=True, own_nodes=True, l7_policy=False
+            own_network=True, load_balancer=True, node_port_on_host=True, own_nodes=True, l7_policy=False, grafana=False
         )
         self.api_server_host = f"{settings.cluster}-control-plane"
         self.registry_push = nodes.registry.apply(lambda _: f"127.0.0.1:{settings.registry_port}")

@@ -1,1 +1,5 @@
 """What watches the rest: metrics, alerts, dashboards and logs."""
+
+from infra.observability.observability import Observability, ObservabilityArgs
+
+__all__ = ["Observability", "ObservabilityArgs"]

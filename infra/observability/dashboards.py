@@ -10,13 +10,13 @@ from pulumi_kubernetes.core import v1
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.lib.labels import labels
+from infra.observability import prometheus
 from monitoring.dashboards.files import grafana_files
 from monitoring.dashboards.grafana import data_sources, providers
 
 NAME = "grafana-dashboards"
 PROVISIONING = "grafana-provisioning"
 FOLDER = "/var/lib/grafana/dashboards"
-PROMETHEUS = "http://prometheus.observability:9090"
 SIDECAR = {"grafana_dashboard": "1"}
 """Source: https://github.com/grafana/helm-charts/blob/main/charts/grafana/README.md#sidecar-for-dashboards"""
 
@@ -47,5 +47,5 @@ def grafana_dashboards(
 
 def provisioning_files() -> dict[str, str]:
     """What Grafana reads in /etc/grafana/provisioning: where Prometheus is, and where the dashboards lie."""
-    files = {"datasources.yaml": data_sources(PROMETHEUS), "providers.yaml": providers(FOLDER)}
+    files = {"datasources.yaml": data_sources(prometheus.URL), "providers.yaml": providers(FOLDER)}
     return {name: yaml.safe_dump(content, sort_keys=False) for name, content in files.items()}

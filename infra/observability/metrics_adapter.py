@@ -19,6 +19,7 @@ from infra.lib.authority import Authority
 from infra.lib.checksum import checksum
 from infra.lib.labels import labels
 from infra.lib.leaf import Leaf
+from infra.observability import prometheus
 from infra.observability.stateless import Mounted, Program, deployed, metadata
 
 NAME = "metrics-adapter"
@@ -32,7 +33,6 @@ SCALED_SPACES = ("edge", "shop")
 CONFIGURATION, FILE = "/etc/adapter", "rules.yaml"
 CERTIFICATE = "/run/secrets/certificate"
 AWAY_SECONDS = 30
-PROMETHEUS = "http://prometheus.observability:9090"
 _RBAC = "rbac.authorization.k8s.io"
 
 
@@ -108,7 +108,7 @@ def program(image: pulumi.Input[str]) -> Program:
         image,
         [
             f"--config={CONFIGURATION}/{FILE}",
-            f"--prometheus-url={PROMETHEUS}",
+            f"--prometheus-url={prometheus.URL}",
             *("--metrics-relist-interval=30s", "--metrics-max-age=5m"),
             *(f"--secure-port={PORT}", "--tls-min-version=VersionTLS13", "--profiling=false"),
             f"--tls-cert-file={CERTIFICATE}/tls.crt",

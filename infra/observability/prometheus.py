@@ -22,6 +22,7 @@ from monitoring.scraping.model import TARGETS, Needs
 
 NAME = "prometheus"
 PORTS = {"http": 9090}
+URL = f"http://{NAME}.observability:{PORTS['http']}"
 USER = 65532
 DATA, CONFIGURATION = "/var/lib/prometheus", "/etc/prometheus/config"
 RULES = Path(__file__).resolve().parents[2] / "monitoring" / "rules"
@@ -164,7 +165,7 @@ def server(image: pulumi.Input[str]) -> v1.ContainerArgs:
             f"--storage.tsdb.retention.time={KEPT_DAYS}d",
             f"--storage.tsdb.retention.size={KEPT_MIB}MB",
             f"--storage.remote.flush-deadline={FLUSH_SECONDS}s",
-            "--web.external-url=http://prometheus.observability:9090/",
+            f"--web.external-url={URL}/",
             "--web.max-connections=64",
             *("--query.timeout=20s", "--query.max-samples=5000000", "--query.max-concurrency=8"),
             "--enable-feature=extra-scrape-metrics",

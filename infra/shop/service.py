@@ -14,10 +14,16 @@ RELEASE_SECONDS = 300
 WATCHED = "/etc/watched"
 """Where the chart mounts `watchedFiles`."""
 SCALED = {
-    "autoscaling": {"minReplicas": 2, "maxReplicas": 4, "cpuPercent": 70, "scaleDownSeconds": 60},
+    "autoscaling": {
+        "minReplicas": 2,
+        "maxReplicas": 4,
+        "cpuPercent": 70,
+        "requestsPerSecond": 20,
+        "scaleDownSeconds": 60,
+    },
     "resources": {"requests": {"cpu": "50m"}},
 }
-"""A service whose pods are as many as its load needs: the per cent are of the request."""
+"""A service whose pods are as many as its load needs: the per cent are of the request; what asks for more pods wins."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from infra.cluster import Cluster
 from infra.data import Data
 from infra.foundation import Foundation
 from infra.image import Images
+from infra.observability import prometheus, pushgateway
 from infra.shop.catalog import catalog_values
 from infra.shop.gateway import gateway_values
 from infra.shop.inventory import inventory_values
@@ -47,8 +48,8 @@ class Shop(pulumi.ComponentResource):
         releases.add("payments", "shop", payments_values())
         releases.add("orders", "shop", orders_values())
         releases.add("notifications", "shop", notifications_values())
-        releases.add("report", "shop", report_values())
-        releases.add("web", "edge", web_values(), topology_rights(foundation.namespaces, child))
+        releases.add("report", "shop", report_values(pushgateway.URL))
+        releases.add("web", "edge", web_values(prometheus.URL), topology_rights(foundation.namespaces, child))
         releases.add("gateway", "edge", gateway_values(cluster.capabilities.node_port_on_host, address))
         releases.add("loadgen", "lab", loadgen_values())
 

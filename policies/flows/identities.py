@@ -32,7 +32,21 @@ VISITOR = Identity("lab", "visitor")
 """Pods that the live tests place in the lab, to see its Services as a client does."""
 
 PROMETHEUS = Identity("observability", "prometheus")
-"""Not there before its namespace is: until then it is a name that nobody can bear."""
+VICTORIA_METRICS = Identity("observability", "victoria-metrics")
+ALERTMANAGER = Identity("observability", "alertmanager")
+MAILBOX = Identity("observability", "mailbox")
+PAGER = Identity("observability", "pager")
+PUSHGATEWAY = Identity("observability", "pushgateway")
+KUBE_STATE_METRICS = Identity("observability", "kube-state-metrics")
+POSTGRES_EXPORTER = Identity("observability", "postgres-exporter")
+VALKEY_EXPORTER = Identity("observability", "valkey-exporter")
+NATS_EXPORTER = Identity("observability", "nats-exporter")
+BLACKBOX_EXPORTER = Identity("observability", "blackbox-exporter")
+METRICS_ADAPTER = Identity("observability", "metrics-adapter")
+VICTORIA_LOGS = Identity("observability", "victoria-logs")
+
+NODE_EXPORTER = Identity("node-agents", "node-exporter")
+LOG_AGENT = Identity("node-agents", "log-agent")
 
 IDENTITIES = (
     *(GATEWAY, WEB, CONTOUR, ENVOY),
@@ -41,5 +55,7 @@ IDENTITIES = (
     *(POSTGRES, VALKEY, NATS, STREAMS),
     ISSUER,
     *(LOADGEN, ECHO, VISITOR),
-    PROMETHEUS,
+    *(PROMETHEUS, VICTORIA_METRICS, ALERTMANAGER, MAILBOX, PAGER, PUSHGATEWAY, KUBE_STATE_METRICS),
+    *(POSTGRES_EXPORTER, VALKEY_EXPORTER, NATS_EXPORTER, BLACKBOX_EXPORTER, METRICS_ADAPTER, VICTORIA_LOGS),
+    *(NODE_EXPORTER, LOG_AGENT),
 )

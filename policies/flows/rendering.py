@@ -28,7 +28,7 @@ _NAME_SERVERS = {
     "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
 }
 _ENTITIES = (Peer.REMOTE_NODE, Peer.API_SERVER, Peer.WORLD)
-"""The ends that only Cilium can name. A pod's own node needs no policy: Kubernetes lets it in."""
+"""The ends that only Cilium can name."""
 
 
 def policies(
@@ -138,7 +138,7 @@ def _plain_rules(
         pods = [_pods(end, known) for end in ends if end is Peer.DNS or isinstance(end, Identity)]
         if pods:
             rules.append({word: pods, "ports": written})
-        if not cilium and any(end in _ENTITIES for end in ends):
+        if not cilium and any(end in _entities(word) for end in ends):
             rules.append({"ports": written})  # a rule that names nobody is for everybody
     return rules
 
@@ -156,8 +156,13 @@ def _entity_rules(word: str, peers: Mapping[tuple[Port, ...], list[End]]) -> lis
     """The rules of a CiliumNetworkPolicy in one direction."""
     rules: list[Object] = []
     for ports, ends in peers.items():
-        entities = [str(end) for end in ends if end in _ENTITIES]
+        entities = [str(end) for end in ends if end in _entities(word)]
         if entities:
             written = [{"port": str(port), "protocol": str(protocol)} for port, protocol in ports]
             rules.append({f"{word}Entities": entities, "toPorts": [{"ports": written}]})
     return rules
+
+
+def _entities(word: str) -> tuple[Peer, ...]:
+    """The ends of that direction which need a rule. A pod's own node needs none inward: Kubernetes lets it in."""
+    return (*_ENTITIES, Peer.HOST) if word == "to" else _ENTITIES

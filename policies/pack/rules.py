@@ -119,6 +119,7 @@ OWN = (
         " pods it will refuse is taken with a warning",
         "use restricted_pod(user) and restricted_container() of infra/lib/security.py",
         _pods(judge_restricted.restricted),
+        (Allowed("node-agents", "log-agent", "the logs that it reads belong to user 0; it has no capability"),),
     ),
     Rule(
         "encrypted-secret",

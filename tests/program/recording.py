@@ -310,3 +310,14 @@ def _transform_here(transform: pulumi.ResourceTransform) -> None:
         return pulumi.ResourceTransformationResult(result.props, result.opts)
 
     pulumi.runtime.register_stack_transformation(call)
+
+
+def container(found: Recorded, name: str) -> Object:
+    """The one container of a workload's pod."""
+    (one,) = found.pod_specs()[name]["containers"]
+    return dict(one)
+
+
+def environment(found: Recorded, name: str) -> dict[str, str]:
+    """The variables of a workload's one container."""
+    return {one["name"]: one["value"] for one in container(found, name).get("env", [])}

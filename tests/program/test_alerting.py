@@ -12,7 +12,7 @@ from monitoring import rules
 from monitoring.alerting import ALERTING, render
 from monitoring.alerting.model import Alerting, AlertingError, Inhibition, Matcher, checked, label
 from monitoring.rules import Severity
-from tests.program import promtool
+from tests.image_programs import checked as checked_by
 
 KNOWN = {alert.name for alert in rules.alerts()}
 FILE = yaml.safe_load(render(ALERTING))
@@ -170,10 +170,11 @@ def test_a_matcher_reads_as_alertmanager_writes_it() -> None:
     assert str(label("alertname", "One", "Two")) == 'alertname=~"One|Two"'
 
 
+@pytest.mark.image_program
 def test_alertmanager_takes_the_file(tmp_path: Path) -> None:
     file = tmp_path / alertmanager.FILE
     file.write_text(render(ALERTING))
-    assert "SUCCESS" in promtool.run("amtool", "check-config", file)
+    assert "SUCCESS" in checked_by("amtool", tmp_path, "check-config", file)
 
 
 def test_silences_and_what_was_told_lie_in_a_claim() -> None:

@@ -10,7 +10,8 @@ import pytest
 import yaml
 from grafana_foundation_sdk.models.dashboard import Dashboard as GrafanaDashboard
 
-from infra.observability.dashboards import FOLDER, PROMETHEUS, provisioning_files
+from infra.observability import prometheus
+from infra.observability.dashboards import FOLDER, provisioning_files
 from infra.shop.web import web_values
 from monitoring.dashboards.__main__ import main
 from monitoring.dashboards.dashboards import DASHBOARDS
@@ -20,7 +21,7 @@ from monitoring.dashboards.page import PAGE, page_json
 from monitoring.dashboards.services import OWN
 from monitoring.dashboards.shop import SHOP
 from monitoring.scraping.catalog import ALL
-from tests.program import promtool
+from tests.image_programs import checked
 from tests.program.service_settings import settings
 from tests.program.test_shop import SERVICES
 
@@ -84,12 +85,13 @@ def test_lines_are_named_by_labels_that_the_query_leaves(dashboard: Dashboard, p
         assert set(panel.by) <= left
 
 
+@pytest.mark.image_program
 def test_prometheus_understands_every_query(tmp_path: Path) -> None:
     """Asked of promtool, to which a panel is told as a rule."""
     rules = [{"record": f"panel:number:{number}", "expr": panel.query} for number, (_, panel) in enumerate(PANELS)]
     file = tmp_path / "panels.yaml"
     file.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
-    promtool.run("promtool", "check", "rules", file)
+    checked("promtool", tmp_path, "check", "rules", file)
 
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda dashboard: str(dashboard.name))
@@ -129,7 +131,7 @@ def test_all_files_together_fit_a_config_map(files: dict[str, str]) -> None:
 def test_grafana_is_told_where_prometheus_is_by_the_name_that_panels_use() -> None:
     files = {name: yaml.safe_load(text) for name, text in provisioning_files().items()}
     (source,) = files["datasources.yaml"]["datasources"]
-    assert source["url"] == PROMETHEUS
+    assert source["url"] == prometheus.URL
     named = {panel.get("datasource", {}).get("uid") for panel in json.loads(grafana_files()["shop.json"])["panels"]}
     assert named - {None} == {source["uid"]}
     (provider,) = files["providers.yaml"]["providers"]
@@ -144,8 +146,8 @@ def test_the_page_s_graphs_are_the_dashboard_s_own() -> None:
 
 
 def test_the_page_has_graphs_where_it_is_told_of_a_prometheus() -> None:
-    given = web_values(PROMETHEUS)
-    assert given["env"]["PROMETHEUS_URL"] == PROMETHEUS
+    given = web_values(prometheus.URL)
+    assert given["env"]["PROMETHEUS_URL"] == prometheus.URL
     folder, _, name = given["env"]["GRAPHS_FILE"].rpartition("/")
     assert (folder, given["watchedFiles"][name]) == ("/etc/watched", page_json())
     assert given["env"].keys() <= settings("web").keys(), "the web service reads each of them"

@@ -2,8 +2,6 @@
 
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,8 +14,8 @@ from infra.lib.checksum import checksum
 from infra.observability import blackbox, exporters, pushgateway
 from infra.shop.report import report_values
 from monitoring.blackbox import DNS, HTTP, TARGETS, TCP, configuration, modules, targets
-from tests.program.observed import container, environment, recorded
-from tests.program.recording import Object, Recorded, certificate, password, public
+from tests.image_programs import checked
+from tests.program.recording import Object, Recorded, certificate, container, environment, password, public
 from tests.program.service_settings import settings
 from tests.program.test_shop import SERVICES
 
@@ -35,9 +33,9 @@ LOGINS = Path(__file__).parents[2] / "images" / "recipes" / "postgres" / "logins
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
-    """The programs on a cluster of kind."""
-    return recorded(tmp_path_factory)
+def found(kind_stack: Recorded) -> Recorded:
+    """The stack on a cluster of kind."""
+    return kind_stack
 
 
 def mounted(found: Recorded, name: str) -> dict[str, Object]:
@@ -182,17 +180,11 @@ def test_the_answer_of_a_name_server_is_told_from_another() -> None:
     assert not re.search(expression, record.replace("\tA\t", "\tCNAME\t"))
 
 
+@pytest.mark.image_program
 def test_the_exporter_takes_its_configuration(tmp_path: Path) -> None:
-    program = shutil.which("prometheus-blackbox-exporter")
-    if program is None:
-        pytest.skip("needs prometheus-blackbox-exporter on PATH")
-    authority = tmp_path / "authority.crt"
     file = tmp_path / "blackbox.yaml"
-    file.write_text(configuration(str(authority)))
-    said = subprocess.run(
-        [program, f"--config.file={file}", "--config.check"], capture_output=True, text=True, timeout=30, check=False
-    )
-    assert said.returncode == 0, said.stderr
+    file.write_text(configuration(str(tmp_path / "authority.crt")))
+    checked("prometheus-blackbox-exporter", tmp_path, f"--config.file={file}", "--config.check")
 
 
 def test_what_was_pushed_outlives_the_container_and_nobody_may_delete_it(found: Recorded) -> None:

@@ -74,7 +74,9 @@ def test_a_node_reaches_its_own_pods_and_they_do_not_reach_it() -> None:
     assert allowed(Peer.HOST, Identity("shop", "new"), 12345) is not None
     assert allowed(CATALOG, Peer.HOST, 10250) is None
     assert allowed(Peer.REMOTE_NODE, CATALOG, 8080) is None
-    assert not [flow for flow in FLOWS if flow.destination in (Peer.HOST, Peer.REMOTE_NODE, Peer.WORLD)]
+    outward = [flow for flow in FLOWS if flow.destination in (Peer.HOST, Peer.REMOTE_NODE, Peer.WORLD)]
+    assert {flow.source for flow in outward} == {identities.PROMETHEUS}
+    assert Peer.WORLD not in {flow.destination for flow in outward}
 
 
 def test_a_migration_reaches_its_database_and_nothing_else_and_nobody_reaches_it() -> None:
@@ -106,7 +108,9 @@ def test_every_partner_of_an_order_and_every_store_in_use_is_a_flow() -> None:
 def test_nobody_else_reaches_a_store() -> None:
     for store in (POSTGRES, VALKEY, NATS):
         users = {flow.source.name for flow in FLOWS if flow.destination == store and isinstance(flow.source, Identity)}
-        assert users - {"streams"} == {service for service, used in USES.items() if store.name in used}
+        watching = {f"{store.name}-exporter", "blackbox-exporter"}
+        assert watching <= users
+        assert users - watching - {"streams"} == {service for service, used in USES.items() if store.name in used}
 
 
 def test_the_topology_shows_flows_only() -> None:

@@ -7,15 +7,18 @@ import pytest
 import yaml
 
 from infra.foundation import metrics, network, storage
-from infra.foundation.namespaces import NAMESPACES, namespace_metadata
-from tests.program.recording import Recorded, digest, settled
+from infra.foundation.namespaces import NAMESPACES, NODE_AGENTS, namespace_metadata
+from tests.program.recording import Recorded, Registered, digest, settled
 from toolchain import kind
 
 MODES = ("enforce", "warn", "audit")
 NAMESPACE = "kubernetes:core/v1:Namespace"
 RELEASE = "kubernetes:helm.sh/v3:Release"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
-PRIVILEGED = {storage.NAMESPACE: "helper pods make folders on the node (hostPath)"}
+PRIVILEGED = {
+    storage.NAMESPACE: "helper pods make folders on the node (hostPath)",
+    NODE_AGENTS: "agents that read their node (hostPath)",
+}
 """The namespaces that may not be restricted, each with its reason."""
 
 
@@ -52,17 +55,22 @@ def test_everything_in_the_cluster_goes_through_the_one_provider(stack: Recorded
 def test_network_storage_and_metrics_come_only_where_the_cluster_has_none(
     kind_stack: Recorded, existing_stack: Recorded
 ) -> None:
-    """An existing cluster keeps its own: nothing is put into kube-system, no StorageClass, no rights of a component."""
+    """An existing cluster keeps its own. What is put beside our namespaces there are rights, and the adapter's API."""
     assert kind_stack.one(RELEASE, "cilium").inputs["namespace"] == "kube-system"
     assert kind_stack.one("kubernetes:storage.k8s.io/v1:StorageClass")
     added = {found.name for found in kind_stack.kubernetes()} - {found.name for found in existing_stack.kubernetes()}
     assert added >= {"cilium", storage.NAME, metrics.NAME}
-    placed = [found.inputs.get("metadata", {}).get("namespace") for found in existing_stack.kubernetes()]
-    assert "kube-system" not in placed
-    foreign = ("StorageClass", "APIService", "Cilium")
-    assert not [found.type for found in existing_stack.kubernetes() if any(word in found.type for word in foreign)]
-    for role in (found for found in existing_stack.kubernetes() if "ClusterRole" in found.type):
-        assert role.inputs["metadata"]["labels"]["app.kubernetes.io/component"] == "persona", role.name
+    ours = existing_stack.kubernetes()
+    in_system = {found.name for found in ours if found.inputs.get("metadata", {}).get("namespace") == "kube-system"}
+    assert in_system == {"metrics-adapter-authentication"}
+    assert [found.name for found in ours if "APIService" in found.type] == ["custom-metrics-api"]
+    assert not [found.type for found in ours if any(word in found.type for word in ("StorageClass", "Cilium"))]
+    roles = {found.name for found in ours if "ClusterRole" in found.type and not _is_persona(found)}
+    assert roles == {"prometheus", "kube-state-metrics", "metrics-adapter-delegator"}
+
+
+def _is_persona(role: Registered) -> bool:
+    return bool(role.inputs["metadata"]["labels"]["app.kubernetes.io/component"] == "persona")
 
 
 def test_our_pods_come_after_the_network_and_the_storage(kind_stack: Recorded) -> None:
@@ -161,7 +169,7 @@ def test_the_default_storage_class_waits_for_the_pod(kind_stack: Recorded) -> No
 
 def test_the_metrics_api_comes_after_its_server(kind_stack: Recorded) -> None:
     """An APIService without a server behind it makes every discovery of the API slow and wrong."""
-    api = kind_stack.one("kubernetes:apiregistration.k8s.io/v1:APIService")
+    api = kind_stack.one("kubernetes:apiregistration.k8s.io/v1:APIService", "metrics-api")
     server = kind_stack.one(DEPLOYMENT, metrics.NAME)
     assert {server.urn, kind_stack.one("kubernetes:core/v1:Service", metrics.NAME).urn} <= api.depends_on
     assert api.inputs["spec"]["service"] == {"name": metrics.NAME, "namespace": metrics.NAMESPACE, "port": 443}

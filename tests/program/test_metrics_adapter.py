@@ -10,8 +10,7 @@ import yaml
 
 from infra.observability import metrics_adapter
 from infra.shop.service import CHART
-from tests.program.observed import container, recorded
-from tests.program.recording import Object, Recorded, certificate, password, public
+from tests.program.recording import Object, Recorded, certificate, container, password, public
 from tests.program.test_shop import SERVICES
 
 RBAC = "kubernetes:rbac.authorization.k8s.io/v1"
@@ -20,9 +19,9 @@ METRICS = Path(__file__).parents[2] / "services" / "kit" / "blueprint_kit" / "me
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
-    """The adapter on a cluster of kind."""
-    return recorded(tmp_path_factory)
+def found(kind_stack: Recorded) -> Recorded:
+    """The stack on a cluster of kind."""
+    return kind_stack
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import yaml
 
 from monitoring import rules
 from monitoring.rules import Alert, Severity
-from tests.program import promtool
+from tests.image_programs import checked
 
 REPOSITORY = Path(__file__).parents[2]
 PAGE = REPOSITORY / "docs" / "alerts.md"
@@ -107,10 +107,12 @@ def test_the_page_lists_every_alert_with_its_severities() -> None:
     assert rows == {name: ", ".join(dict.fromkeys(found)) for name, found in severities.items()}
 
 
+@pytest.mark.image_program
 def test_prometheus_takes_the_rules() -> None:
-    promtool.run("promtool", "check", "rules", *sorted(rules.FOLDER.glob("*.yaml")))
+    checked("promtool", rules.FOLDER, "check", "rules", *sorted(rules.FOLDER.glob("*.yaml")))
 
 
+@pytest.mark.image_program
 @pytest.mark.parametrize("file", sorted(rules.TESTS.glob("*.yaml")), ids=lambda file: file.stem)
 def test_every_proof_holds(file: Path) -> None:
-    promtool.run("promtool", "test", "rules", file)
+    checked("promtool", rules.FOLDER, "test", "rules", file)

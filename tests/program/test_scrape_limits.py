@@ -17,8 +17,9 @@ import yaml
 from monitoring.scraping.configuration import LIMITS
 from monitoring.scraping.model import Files, Job, Limits
 from monitoring.scraping.rendering import rendered_job, without_comments
-from tests.promtool import program
+from tests.image_programs import program
 
+pytestmark = pytest.mark.image_program
 START_SECONDS = 60
 HOUR_MILLISECONDS = 3_600_000
 LONG = "x" * 600

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from monitoring import blackbox
@@ -12,8 +13,8 @@ from monitoring.scraping.catalog import ALL
 from monitoring.scraping.configuration import INTERVAL_SECONDS, content
 from monitoring.scraping.model import AUTHORITY, TARGETS, TOKEN, Kubernetes, Needs
 from monitoring.scraping.rendering import commented, without_comments
+from tests.image_programs import asked, checked
 from tests.program.relabelling import sample
-from tests.promtool import promtool
 
 BY_NAME = {job.name: job for job in ALL}
 KIND = Setting("shop-town", jobs(*Needs))
@@ -139,18 +140,18 @@ def test_all_that_leaves_names_its_cluster_and_goes_to_both() -> None:
     assert alertmanagers["dns_sd_configs"][0]["port"] == 9093
 
 
+@pytest.mark.image_program
 def test_promtool_accepts_the_configuration(tmp_path: Path) -> None:
     """`promtool check config` takes the file, its targets and every rule."""
-    done = promtool(tmp_path, "check", "config", str(_written(tmp_path)))
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "rules found" in done.stdout
+    assert "rules found" in checked("promtool", tmp_path, "check", "config", _written(tmp_path))
 
 
+@pytest.mark.image_program
 def test_promtool_refuses_a_step_that_prometheus_would_refuse(tmp_path: Path) -> None:
     """The check checks: the same file with one wrong expression."""
     file = _written(tmp_path)
     file.write_text(file.read_text().replace("default;kubernetes;https", "default;(kubernetes;https"))
-    done = promtool(tmp_path, "check", "config", str(file))
+    done = asked("promtool", tmp_path, "check", "config", file)
     assert done.returncode != 0
     assert "missing closing )" in done.stdout + done.stderr
 

@@ -102,12 +102,12 @@ def test_a_cronjob_is_not_waited_for_and_everything_else_is(release: Object) -> 
     assert release["skipAwait"] == (release["name"] in {"report", "loadgen"}) == ("schedule" in release["values"])
 
 
-def test_requests_are_modest_and_what_scales_by_cpu_asks_for_some(release: Object) -> None:
+def test_requests_are_modest_and_what_scales_by_load_asks_for_some(release: Object) -> None:
     given = with_defaults(release["values"])
     assert given["resources"]["requests"]["cpu"] in {"25m", "50m"}
     assert given["resources"]["requests"]["memory"] == "80Mi"
     assert given["resources"]["limits"] == {"memory": "256Mi"}
-    scaling = {"minReplicas": 2, "maxReplicas": 4, "cpuPercent": 70, "scaleDownSeconds": 60}
+    scaling = {"minReplicas": 2, "maxReplicas": 4, "cpuPercent": 70, "requestsPerSecond": 20, "scaleDownSeconds": 60}
     assert given["autoscaling"] == (scaling if release["name"] in {"catalog", "gateway"} else {})
 
 
