@@ -63,6 +63,11 @@ status: .venv/.ready ## Show nodes, pods, capabilities
 urls: .venv/.ready ## Print the URLs of the running stack
 	@$(BLUEPRINT) urls
 
+.PHONY: logs
+export REQUEST SINCE
+logs: .venv/.ready ## Print every line of one request, of all services: make logs REQUEST=<id> [SINCE=15m]
+	@$(BLUEPRINT) logs
+
 .PHONY: down
 down: .venv/.ready ## Remove the cluster with its network, volumes and rules
 	@$(BLUEPRINT) down

@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
+import httpx
+
 from infra.edge.routes import API, GATEWAY_CERTIFICATE, SHOP
 from tests.cluster.certificates import ends_soon
+from tests.cluster.issuing import forwarded
 from tests.cluster.kube import Kube
 from tests.cluster.lab import worker_names
 from tests.cluster.nodes import docker
@@ -23,6 +26,8 @@ LASTS_SECONDS = 230
 """How long a fault goes on by itself at most: longer than its alert may take, so that a test that dies leaves none."""
 FULL = "/mnt/filling"
 WAITING = 150
+EXPLODING = "exploding"
+"""The metric of the explosion of labels."""
 _ASK = """
 import sys, time, urllib.error, urllib.request
 until = time.monotonic() + float(sys.argv[2])
@@ -65,10 +70,15 @@ class Fault:
         return self.alert, self.labels.get("namespace", "")
 
 
-@contextmanager
-def service_down(kube: Kube) -> Iterator[None]:
+def service_down(kube: Kube) -> AbstractContextManager[None]:
     """Somebody scales the payments to nothing."""
-    place = ("deployment/payments", "--namespace", "shop")
+    return scaled_to_nothing(kube, "deployment/payments", "shop")
+
+
+@contextmanager
+def scaled_to_nothing(kube: Kube, workload: str, namespace: str = "observability") -> Iterator[None]:
+    """A workload without a pod."""
+    place = (workload, "--namespace", namespace)
     before = kube.get(*place)["spec"]["replicas"]
     kube.run("scale", *place, "--replicas=0")
     try:
@@ -185,6 +195,22 @@ def target_missing(kube: Kube) -> Iterator[None]:
         yield
     finally:
         kube.run("delete", "ciliumnetworkpolicy", "fault-target", "--namespace", "observability")
+
+
+@contextmanager
+def label_explosion(kube: Kube) -> Iterator[None]:
+    """More series are pushed under the name of one who may push than its job may have."""
+    group = "/metrics/job/report/trial/exploding"
+    series = "".join(f'{EXPLODING}{{id="{number}"}} 1\n' for number in range(600))
+    with (
+        forwarded(kube, "observability", "service/pushgateway", 9091) as port,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=10) as http,
+    ):
+        http.put(group, content=series).raise_for_status()
+        try:
+            yield
+        finally:
+            http.delete(group).raise_for_status()
 
 
 @contextmanager

@@ -7,9 +7,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.cluster.faults import SIDE_BY_SIDE, Fault, kubelet_stopped
+from tests.cluster.faults import (
+    EXPLODING,
+    SIDE_BY_SIDE,
+    Fault,
+    kubelet_stopped,
+    label_explosion,
+    scaled_to_nothing,
+)
 from tests.cluster.kube import Kube, eventually, ready
 from tests.cluster.lab import worker_names
+from tests.cluster.prometheus import prometheus_of
 from tests.cluster.told import ALERTMANAGER, SPACE, SYMPTOMS, Active, Group, Told
 
 pytestmark = pytest.mark.usefixtures("observability")
@@ -19,6 +27,8 @@ TOLD_SECONDS = 45
 RESOLVES_SECONDS = 420
 """Two minutes are the windows of rates; a consumer that nobody serves goes after four; then the group's interval."""
 QUIET_SECONDS = 300
+WAITED_SECONDS = 150
+"""Alertmanager tries a group again each minute."""
 CHAIN = ("prometheus", "alertmanager", "mailbox", "pager")
 """Who must work for an alert to arrive."""
 FIRING, RESOLVED = "firing", "resolved"
@@ -147,3 +157,37 @@ def test_a_silence_and_what_was_told_outlive_alertmanager(kube: Kube, told: Told
 def test_alerting_is_alive(kube: Kube) -> None:
     """The alert that is always there has come from Prometheus to Alertmanager."""
     assert Told(kube).fires("Watchdog")
+
+
+@pytest.mark.serial
+@pytest.mark.concept("H9", "B9")
+def test_an_explosion_of_labels_is_refused_and_its_mail_waits_for_a_mailbox_that_is_away(
+    kube: Kube, told: Told
+) -> None:
+    """600 series at once: none is stored, LabelExplosion fires. No mailbox: the pager says so; it is back: the mail."""
+    since = datetime.now(UTC)
+    mail = ("LabelExplosion", "")
+    with ExitStack() as faults:
+        faults.enter_context(scaled_to_nothing(kube, "statefulset/mailbox"))
+        faults.enter_context(label_explosion(kube))
+        eventually(
+            "LabelExplosion fires",
+            lambda: mail in {one.group for one in told.active()},
+            seconds=FIRES_SECONDS,
+            diagnose=lambda: str(told.active()),
+        )
+        with prometheus_of(kube) as prometheus:
+            assert prometheus.instant(EXPLODING) == [], "the limit holds"
+        eventually(
+            "the pager is told that mails do not arrive",
+            lambda: ("MailQueueFailing", "") in told.pages(since, FIRING),
+            seconds=FIRES_SECONDS,
+            diagnose=lambda: str(told.active()),
+        )
+    kube.run("rollout", "status", "statefulset/mailbox", "--namespace", SPACE, "--timeout=120s", seconds=130)
+    eventually(
+        "the mail that waited is there, once",
+        lambda: told.mails(since, FIRING).count(mail) == 1,
+        seconds=WAITED_SECONDS,
+        diagnose=lambda: str(told.mails(since, FIRING)),
+    )

@@ -206,3 +206,13 @@ def test_scraping_costs_what_is_said(prometheus: Prometheus) -> None:
     assert series < 60_000
     assert slowest < 8
     assert prometheus.total("sum(prometheus_target_scrapes_exceeded_sample_limit_total)") == 0
+
+
+@pytest.mark.concept("B9")
+def test_all_that_watches_takes_less_than_a_gibibyte(prometheus: Prometheus) -> None:
+    """Metrics, exporters, alerts, logs and their agents on every node: the working sets of all their containers."""
+    working_set = 'container_memory_working_set_bytes{namespace=~"observability|node-agents",container!=""}'
+    used = prometheus.by("container", f"sum by (container) ({working_set})")
+    print({name: f"{size / 2**20:.0f} MiB" for name, size in sorted(used.items())})
+    assert {"prometheus", "victoria-logs", "log-agent", "node-exporter"} <= used.keys()
+    assert sum(used.values()) < 2**30

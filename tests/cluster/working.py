@@ -38,11 +38,12 @@ def again_and_again(act: Callable[[], object], seconds: float = AGAIN_SECONDS) -
 
 
 def orders(shop: Shop) -> Callable[[], None]:
-    """Places orders that end in each way: confirmed, rejected and declined."""
+    """Places orders that end in each way, confirmed, rejected and declined, and looks whether they were told of."""
 
     def place() -> None:
         with httpx.Client(timeout=15) as http:
             for sku in (PLENTY, SCARCE, DECLINED):
                 Shop(shop.url, http).place([(sku, 1)])
+            http.get(f"{shop.url}/api/notifications", params={"size": 1}).raise_for_status()
 
     return place
