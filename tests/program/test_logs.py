@@ -5,21 +5,14 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pulumi
 import pytest
 import yaml
 
-from infra.cluster import create_cluster
-from infra.image import Images
-from infra.lib.authority import Authority
 from infra.lib.checksum import checksum
-from infra.observability.log_agent import STATE_ON_NODE, log_agent
-from infra.observability.victoria_logs import STORAGE, victoria_logs
-from infra.settings import Settings, from_pulumi
+from infra.observability.log_agent import STATE_ON_NODE
+from infra.observability.victoria_logs import STORAGE
 from monitoring.logs import agent, store
-from tests.program import recording
-from tests.program.conftest import KIND
-from tests.program.recording import Object, Recorded, record
+from tests.program.recording import Object, Recorded, container
 from toolchain.control_plane import audit
 
 SET = "kubernetes:apps/v1:StatefulSet"
@@ -28,22 +21,10 @@ CONFIG = "kubernetes:core/v1:ConfigMap"
 KIT = Path(__file__).parents[2] / "services" / "kit" / "blueprint_kit" / "requests.py"
 
 
-def logs_alone() -> None:
-    """A program with nothing on the cluster but the agents and the store."""
-    settings: Settings = from_pulumi(pulumi.runtime.config.CONFIG.get(), "test")
-    cluster = create_cluster(settings, Authority("authority"))
-    images = Images(cluster)
-    opts = pulumi.ResourceOptions(provider=cluster.provider)
-    victoria_logs("observability", images.reference("victoria-logs"), opts)
-    log_agent("node-agents", images.reference("log-agent"), opts)
-
-
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
-    """The agents and the store on a cluster of kind."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recording, "_program", logs_alone)
-        return record(tmp_path_factory.mktemp("chart"), KIND)
+def program(kind_stack: Recorded) -> Recorded:
+    """The stack on a cluster of kind."""
+    return kind_stack
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +37,6 @@ def collector(program: Recorded) -> Object:
 def operators(collector: Object, receiver: str) -> list[Object]:
     """What a receiver does to each line, in its order."""
     return list(collector["receivers"][receiver]["operators"])
-
-
-def container(program: Recorded, name: str) -> Object:
-    """The one container of the workload."""
-    (found,) = program.pod_specs()[name]["containers"]
-    return dict(found)
 
 
 def mounts(program: Recorded, name: str) -> dict[str, Object]:
@@ -245,5 +220,6 @@ def test_the_store_s_data_outlives_its_pod(program: Recorded) -> None:
 
 def test_nothing_of_it_is_a_secret(program: Recorded) -> None:
     """No credential is needed anywhere on the way; the network's policies say who may speak to whom."""
-    assert not program.of_type("kubernetes:core/v1:Secret")
+    for name in ("log-agent", "victoria-logs"):
+        assert not [one for one in program.pod_specs()[name].get("volumes", []) if "secret" in one], name
     assert "token" not in json.dumps(program.one(CONFIG, "log-agent").inputs["data"]).lower()

@@ -4,51 +4,25 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pulumi
 import pytest
 import yaml
 
-from infra.cluster import create_cluster
 from infra.foundation import network
-from infra.image import Images
-from infra.lib.authority import Authority
-from infra.observability import kube_state_metrics, node_exporter, prometheus, victoria_metrics
-from infra.observability.prometheus import Prometheus, PrometheusArgs
-from infra.observability.victoria_metrics import VictoriaMetrics, VictoriaMetricsArgs
-from infra.settings import from_pulumi
+from infra.observability import prometheus, victoria_metrics
+from monitoring.dashboards.files import vmui_files
 from monitoring.scraping import Setting, configuration, jobs
 from monitoring.scraping.model import ACCOUNT, Needs
-from tests.program import recording
-from tests.program.conftest import KIND
-from tests.program.recording import Object, Recorded, is_secret, password, public, record
+from tests.program.recording import Object, Recorded, is_secret, password, public
 
 STATEFUL_SET, DAEMON_SET = "kubernetes:apps/v1:StatefulSet", "kubernetes:apps/v1:DaemonSet"
 CONFIG_MAP, SECRET = "kubernetes:core/v1:ConfigMap", "kubernetes:core/v1:Secret"
 CLUSTER_ROLE = "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole"
-RULES = {"shop.yaml": "groups: []\n"}
-
-
-def metrics_alone() -> None:
-    """A program with nothing but the four."""
-    settings = from_pulumi(pulumi.runtime.config.CONFIG.get(), "test")
-    cluster = create_cluster(settings, Authority("authority"))
-    images = Images(cluster)
-    child = pulumi.ResourceOptions(provider=cluster.provider)
-    space, reference = "observability", images.reference
-    args = PrometheusArgs(space, reference("prometheus"), reference("toolbox"), "shop-town", tuple(Needs), RULES)
-    Prometheus("prometheus", args, child)
-    boards = {"cluster.json": "{}"}
-    VictoriaMetrics("victoria-metrics", VictoriaMetricsArgs(space, reference("victoria-metrics"), boards), child)
-    kube_state_metrics.kube_state_metrics(pulumi.Output.from_input(space), reference("kube-state-metrics"), child)
-    node_exporter.node_exporter("node-agents", reference("node-exporter"), child)
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
-    """What that program asked for."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recording, "_program", metrics_alone)
-        return record(tmp_path_factory.mktemp("chart"), KIND)
+def recorded(kind_stack: Recorded) -> Recorded:
+    """The stack on a cluster of kind."""
+    return kind_stack
 
 
 def _spec(recorded: Recorded, name: str) -> Object:
@@ -129,7 +103,7 @@ def test_prometheus_reads_its_configuration_its_rules_and_its_targets(recorded: 
     maps = {one.inputs["metadata"]["name"]: one.inputs["data"] for one in recorded.of_type(CONFIG_MAP)}
     text = maps["prometheus-config"]["prometheus.yml"]
     assert {job["job_name"] for job in yaml.safe_load(text)["scrape_configs"]} == {job.name for job in jobs(*Needs)}
-    assert maps["prometheus-rules"] == RULES
+    assert maps["prometheus-rules"] == prometheus.rule_files()
     container = _containers(_spec(recorded, "prometheus"))["prometheus"]
     mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
     assert _flags(container)["config.file"] == f"{mounts['config']}/prometheus.yml"
@@ -191,7 +165,7 @@ def test_the_store_beside_deletes_nothing_without_its_key(recorded: Recorded) ->
 def test_the_store_beside_keeps_longer_and_shows_the_dashboards(recorded: Recorded) -> None:
     flags = _flags(_containers(_spec(recorded, "victoria-metrics"))["victoria-metrics"])
     assert int(flags["retentionPeriod"].rstrip("d")) > prometheus.KEPT_DAYS
-    assert recorded.one(CONFIG_MAP, "victoria-metrics-dashboards").inputs["data"] == {"cluster.json": "{}"}
+    assert recorded.one(CONFIG_MAP, "victoria-metrics-dashboards").inputs["data"] == vmui_files()
     mounts = _containers(_spec(recorded, "victoria-metrics"))["victoria-metrics"]["volumeMounts"]
     assert flags["vmui.customDashboardsPath"] in [mount["mountPath"] for mount in mounts]
 

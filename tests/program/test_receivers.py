@@ -2,20 +2,13 @@
 
 from urllib.parse import urlsplit
 
-import pulumi
 import pytest
 
-from infra.cluster import create_cluster
-from infra.image import Images
-from infra.lib.authority import Authority
-from infra.observability.mailbox import DOMAIN, MAILBOX, mailbox
-from infra.observability.pager import PAGER, pager
+from infra.observability.mailbox import DOMAIN, MAILBOX
+from infra.observability.pager import PAGER
 from infra.observability.receivers import STOP_SECONDS, Receiver
-from infra.settings import from_pulumi
 from monitoring.alerting import alerting
-from tests.program import recording
-from tests.program.conftest import KIND
-from tests.program.recording import Object, Recorded, digest, record
+from tests.program.recording import Object, Recorded, digest
 from tests.program.service_settings import SERVICES, settings
 
 SET = "kubernetes:apps/v1:StatefulSet"
@@ -23,21 +16,10 @@ SERVICE = "kubernetes:core/v1:Service"
 MEBIBYTE = 1024 * 1024
 
 
-def receivers_alone() -> None:
-    """A program with a cluster and the two receivers."""
-    cluster = create_cluster(from_pulumi(pulumi.runtime.config.CONFIG.get(), "test"), Authority("authority"))
-    images = Images(cluster)
-    opts = pulumi.ResourceOptions(provider=cluster.provider)
-    mailbox("observability", images.reference("mailbox"), opts)
-    pager("observability", images.reference("pager"), opts)
-
-
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
-    """What that program asked for."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recording, "_program", receivers_alone)
-        return record(tmp_path_factory.mktemp("chart"), KIND)
+def found(kind_stack: Recorded) -> Recorded:
+    """The stack on a cluster of kind."""
+    return kind_stack
 
 
 @pytest.fixture(params=[MAILBOX, PAGER], ids=["mailbox", "pager"])
