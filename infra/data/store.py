@@ -62,7 +62,7 @@ class Store:
     container: v1.ContainerArgs
     volumes: Sequence[v1.VolumeArgs]
     stop_seconds: int
-    reads: pulumi.Input[str]
+    reads: pulumi.Input[str] = ""
     storage: str | None = None
 
 

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_kubernetes.apps.v1 import StatefulSet, StatefulSetSpecArgs
 from pulumi_kubernetes.core import v1
-from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
-from infra.data.store import READY_IN, container_ports, data_claim, headless_service, secret_volume
-from infra.lib.labels import labels, selector
+from infra.data.store import READY_IN, Store, container_ports, headless_service, secret_volume, store_set
 from infra.lib.password import Password
-from infra.lib.security import restricted_container, restricted_pod
+from infra.lib.security import restricted_container
 from infra.observability.reading import http_probe, metadata
 
 NAME = "victoria-metrics"
@@ -30,6 +28,7 @@ KEPT_DAYS = 14
 LEAST_FREE_MB = 200
 """With less free than this it takes nothing more, and says so: Prometheus keeps what it could not send."""
 STOP_SECONDS = 30
+STORAGE = "2Gi"
 LIMIT_MIB = 192
 GUARDED = ("delete", "snapshot", "forceMerge", "forceFlush", "pprof", "flags", "metricNamesStatsReset")
 """What its port offers beside reading and writing; all of it wants a key."""
@@ -69,31 +68,15 @@ class VictoriaMetrics(pulumi.ComponentResource):
             opts=child,
         )
         waiting = pulumi.ResourceOptions(parent=self, custom_timeouts=READY_IN)
-        StatefulSet(name, metadata=own, spec=store_set(args.image), opts=waiting)
+        StatefulSet(name, metadata=own, spec=victoria_metrics_set(args.image), opts=waiting)
         self.register_outputs({})
 
 
-def store_set(image: pulumi.Input[str]) -> StatefulSetSpecArgs:
-    """One replica with its claim. Its page reads the dashboards' files at each look, so they do not change its pod."""
+def victoria_metrics_set(image: pulumi.Input[str]) -> StatefulSetSpecArgs:
+    """One server. Its page reads the dashboards' files at each look, so they do not change its pod."""
     dashboards = v1.ConfigMapVolumeSourceArgs(name=f"{NAME}-dashboards")
-    return StatefulSetSpecArgs(
-        service_name=NAME,
-        replicas=1,
-        selector=LabelSelectorArgs(match_labels=selector(NAME)),
-        template=v1.PodTemplateSpecArgs(
-            metadata=ObjectMetaArgs(labels=labels(NAME, "metrics")),
-            spec=v1.PodSpecArgs(
-                service_account_name=NAME,
-                automount_service_account_token=False,
-                enable_service_links=False,
-                security_context=restricted_pod(USER),
-                termination_grace_period_seconds=STOP_SECONDS,
-                containers=[container(image)],
-                volumes=[secret_volume("keys", NAME), v1.VolumeArgs(name="dashboards", config_map=dashboards)],
-            ),
-        ),
-        volume_claim_templates=[data_claim("2Gi")],
-    )
+    volumes = [secret_volume("keys", NAME), v1.VolumeArgs(name="dashboards", config_map=dashboards)]
+    return store_set(Store(NAME, USER, container(image), volumes, STOP_SECONDS, storage=STORAGE))
 
 
 def container(image: pulumi.Input[str]) -> v1.ContainerArgs:

@@ -86,10 +86,6 @@ def _measured(port: int, *measured: Identity) -> Iterator[Flow]:
     return (Flow(PROMETHEUS, one, port, "scrapes its metrics") for one in measured)
 
 
-def _measured_on_nodes(port: int, *ends: Peer) -> Iterator[Flow]:
-    return (Flow(PROMETHEUS, end, port, "scrapes its metrics") for end in ends)
-
-
 SERVICES = (GATEWAY, WEB, CATALOG, INVENTORY, ORDERS, PAYMENTS, NOTIFICATIONS)
 
 FLOWS = checked(
@@ -233,16 +229,13 @@ FLOWS = checked(
         *_measured(BLACKBOX_PORT, BLACKBOX_EXPORTER),
         *_measured(PUSHGATEWAY_PORT, PUSHGATEWAY),
         *_measured(AGENT_METRICS, LOG_AGENT),
-        # What runs on nodes and is no pod of ours. A control plane's ports are at once its node's and the API server's.
-        *_measured_on_nodes(SCHEDULER, Peer.API_SERVER, Peer.REMOTE_NODE),
-        *_measured_on_nodes(CONTROLLER_MANAGER, Peer.API_SERVER, Peer.REMOTE_NODE),
-        *_measured_on_nodes(ETCD, Peer.API_SERVER, Peer.REMOTE_NODE),
+        # What runs on nodes and is no pod of ours.
         *(
-            flow
-            for port in (KUBELET, CILIUM, CILIUM_OPERATOR, HUBBLE)
-            for flow in _measured_on_nodes(port, Peer.API_SERVER, Peer.REMOTE_NODE, Peer.HOST)
+            Flow(PROMETHEUS, node, port, "scrapes its metrics")
+            for port in (SCHEDULER, CONTROLLER_MANAGER, ETCD, KUBELET, CILIUM, CILIUM_OPERATOR, HUBBLE)
+            for node in (Peer.REMOTE_NODE, Peer.HOST)
         ),
-        *_measured_on_nodes(COREDNS, Peer.DNS),
+        Flow(PROMETHEUS, Peer.DNS, COREDNS, "scrapes its metrics"),
     ),
     IDENTITIES,
 )

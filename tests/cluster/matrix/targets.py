@@ -11,7 +11,19 @@ from tests.cluster.matrix.outside import PORT as OUTSIDE_PORT
 from toolchain.registry import PORT as REGISTRY_PORT
 
 Object = dict[str, Any]
-NODE_PORTS = {22: "closed", 2379: "etcd", 4244: "Hubble", 10250: "kubelet"}
+NODE_PORTS = {
+    22: "closed",
+    2379: "etcd",
+    2381: "etcd's metrics",
+    4244: "Hubble",
+    9962: "Cilium's metrics",
+    9963: "Cilium's operator's metrics",
+    9965: "Hubble's metrics",
+    10250: "kubelet",
+    10257: "controllers",
+    10259: "scheduler",
+}
+"""Some are the control plane's, and closed on other nodes: there what is permitted is refused, and the rest dropped."""
 CLOSED = 9
 """A port (discard) at which no pod of ours listens."""
 UNDECLARED = 8080
