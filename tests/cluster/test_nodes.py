@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from infra.foundation.namespaces import NODE_AGENTS
 from tests.cluster.kube import Kube, eventually
 
 
@@ -34,6 +35,13 @@ def test_cilium_is_healthy_on_every_node(kube: Kube) -> None:
     assert not kube.items("pods", "--namespace", "kube-system", "--selector", "k8s-app=kube-proxy")
 
 
+@pytest.mark.concept("D9")
+def test_the_name_servers_are_on_two_nodes(kube: Kube) -> None:
+    """One node that is down leaves everybody a name server."""
+    pods = kube.items("pods", "--namespace", "kube-system", "--selector", "k8s-app=kube-dns")
+    assert len({pod["spec"]["nodeName"] for pod in pods}) == len(pods) == 2
+
+
 def test_metrics_api_answers_for_nodes_and_pods(kube: Kube) -> None:
     """`kubectl top` gives CPU and memory of every node and of the shop's pods."""
     eventually(
@@ -56,10 +64,12 @@ def test_every_image_of_ours_comes_from_the_stacks_registry_by_digest(kube: Kube
 
 
 def test_namespaces_enforce_the_restricted_level(kube: Kube, outputs: dict[str, Any]) -> None:
-    """Each namespace of the suite refuses a privileged pod."""
+    """Each namespace of the suite refuses a privileged pod, but for that of the nodes' agents."""
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "intruder"}}
     spec = {"containers": [{"name": "it", "image": "x@sha256:" + "0" * 64, "securityContext": {"privileged": True}}]}
-    for namespace in outputs["namespaces"].values():
+    for name, namespace in outputs["namespaces"].items():
+        if name == NODE_AGENTS:
+            continue
         answer = kube.attempt(
             "create",
             "--dry-run=server",

@@ -180,6 +180,16 @@ def test_the_api_server_knows_the_issuer_without_dns() -> None:
     assert patch["spec"]["hostAliases"] == [{"ip": "10.96.0.20", "hostnames": ["issuer.identity.svc"]}]
 
 
+def test_two_name_servers_are_never_on_one_node() -> None:
+    """Whatever is ready when they are placed: a second one waits for another node, and does not count the old ones."""
+    folder.make(NAME, {})
+    patch = yaml.safe_load(folder.read(NAME, "patches/corednsdeployment0+strategic.yaml"))
+    (spread,) = patch["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    assert (spread["topologyKey"], spread["whenUnsatisfiable"]) == ("kubernetes.io/hostname", "DoNotSchedule")
+    assert (spread["maxSkew"], spread["matchLabelKeys"]) == (1, ["pod-template-hash"])
+    assert spread["labelSelector"]["matchLabels"] == {"k8s-app": "kube-dns"}
+
+
 def test_the_owner_alone_can_read_the_folder() -> None:
     folder.make(NAME, configuration.files(AUTHORITY))
     modes = {path: stat.S_IMODE(path.stat().st_mode) for path in [folder.path(NAME), *folder.path(NAME).rglob("*")]}

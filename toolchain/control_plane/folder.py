@@ -23,7 +23,7 @@ def make(cluster: str, files: Mapping[str, str]) -> None:
     """Makes it anew, with a first key. Keys of an earlier cluster of that name are of no use and go."""
     remove(cluster)
     path(cluster).mkdir(mode=0o700, parents=True)
-    patches = {f"{kubeadm.PATCHES}/{name}": text for name, text in kubeadm.pod_patches().items()}
+    patches = {f"{kubeadm.PATCHES}/{name}": text for name, text in kubeadm.file_patches().items()}
     write(cluster, {**files, **patches, encryption.FILE: encryption.render(encryption.with_new_key([]))})
 
 

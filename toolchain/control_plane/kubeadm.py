@@ -29,17 +29,34 @@ def patches() -> list[str]:
     return [yaml.safe_dump(patch, sort_keys=False) for patch in (_cluster(), _init())]
 
 
-def pod_patches() -> dict[str, str]:
+def file_patches() -> dict[str, str]:
     """Files of kubeadm's patches folder.
 
     The API server's pod knows the issuer by name: the cluster's DNS is not there when it starts, and its node does not
     ask it anyway. It is given 5 seconds to end: in its own 60 it waits for watchers, and answers nobody.
 
+    The name servers must be on two nodes: kubeadm only prefers that, and with the first worker alone ready both of them
+    are put there. Then nobody has names, alerts' mails included, when that one node is down.
+
     Source: https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/control-plane-flags/#patches
     """
     alias = {"ip": configuration.ISSUER_ADDRESS, "hostnames": [configuration.ISSUER_HOST]}
     spec = {"hostAliases": [alias], "terminationGracePeriodSeconds": 5}
-    return {"kube-apiserver0+strategic.yaml": yaml.safe_dump({"spec": spec})}
+    return {
+        "kube-apiserver0+strategic.yaml": yaml.safe_dump({"spec": spec}),
+        "corednsdeployment0+strategic.yaml": yaml.safe_dump({"spec": {"template": {"spec": _spread("kube-dns")}}}),
+    }
+
+
+def _spread(app: str) -> dict[str, object]:
+    each_node = {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "DoNotSchedule",
+        "labelSelector": {"matchLabels": {"k8s-app": app}},
+        "matchLabelKeys": ["pod-template-hash"],
+    }
+    return {"topologySpreadConstraints": [each_node]}
 
 
 def flags() -> dict[str, str]:
@@ -97,4 +114,4 @@ def _init() -> dict[str, object]:
     return {"kind": "InitConfiguration", "patches": {"directory": f"{MOUNT}/{PATCHES}"}}
 
 
-FINGERPRINT = hashlib.sha256(json.dumps([patches(), pod_patches(), MOUNT]).encode()).hexdigest()[:16]
+FINGERPRINT = hashlib.sha256(json.dumps([patches(), file_patches(), MOUNT]).encode()).hexdigest()[:16]
