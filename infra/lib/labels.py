@@ -20,3 +20,12 @@ def labels(name: str, component: str, version: str | None = None) -> dict[str, s
         "app.kubernetes.io/managed-by": "pulumi",
     }
     return own | ({"app.kubernetes.io/version": version} if version else {})
+
+
+def daemon_selector(name: str, component: str) -> dict[str, str]:
+    """Selects the pods of a DaemonSet.
+
+    It takes every pod that its selector selects and that nothing else controls for its own, and removes it where it has
+    one on that node already. So it demands more than the name, by which policies and Services select.
+    """
+    return selector(name) | {"app.kubernetes.io/component": component}

@@ -13,7 +13,7 @@ from pulumi_kubernetes.core import v1
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
 from infra.lib.checksum import checksum
-from infra.lib.labels import labels, selector
+from infra.lib.labels import daemon_selector, labels
 from infra.lib.security import restricted_container
 from monitoring.logs import agent
 
@@ -54,7 +54,7 @@ def agent_set(image: pulumi.Input[str], reads: pulumi.Input[str]) -> DaemonSetSp
     A node's old agent stops before its new one starts, since both would write the same folder.
     """
     return DaemonSetSpecArgs(
-        selector=LabelSelectorArgs(match_labels=selector(NAME)),
+        selector=LabelSelectorArgs(match_labels=daemon_selector(NAME, "logs")),
         template=v1.PodTemplateSpecArgs(
             metadata=ObjectMetaArgs(labels=labels(NAME, "logs"), annotations={"blueprint/reads": reads}),
             spec=v1.PodSpecArgs(

@@ -10,7 +10,7 @@ from pulumi_kubernetes.core import v1
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
 from infra.data.store import READY_IN, container_ports
-from infra.lib.labels import labels, selector
+from infra.lib.labels import daemon_selector, labels
 from infra.lib.security import restricted_container, restricted_pod
 from infra.observability.reading import http_probe, metadata
 
@@ -44,7 +44,7 @@ def daemon_set(image: pulumi.Input[str]) -> DaemonSetSpecArgs:
         for name, path in HOST.items()
     ]
     return DaemonSetSpecArgs(
-        selector=LabelSelectorArgs(match_labels=selector(NAME)),
+        selector=LabelSelectorArgs(match_labels=daemon_selector(NAME, "metrics")),
         template=v1.PodTemplateSpecArgs(
             metadata=ObjectMetaArgs(labels=labels(NAME, "metrics")),
             spec=v1.PodSpecArgs(

@@ -66,15 +66,18 @@ def test_the_graphs_fit_a_phone(visited: Page) -> None:
 
 @pytest.mark.concept("H12")
 def test_a_dashboard_is_drawn_where_there_is_no_grafana(browser: Browser, kube: Kube, shop: Shop) -> None:
-    """VictoriaMetrics' page has a tab for each dashboard, and draws its panels."""
+    """VictoriaMetrics' page has a tab for each dashboard, and draws the panels of the first one, each with its lines."""
     page = browser.new_page(viewport={"width": WIDTH, "height": 1100})
     page.set_default_timeout(PATIENCE_MILLISECONDS)
     with again_and_again(orders(shop)), forwarded(kube, "observability", "pod/victoria-metrics-0", 8428) as port:
         page.goto(f"http://127.0.0.1:{port}/vmui/#/dashboards")
         for dashboard in DASHBOARDS:
             expect(page.locator(".vm-predefined-panels-tabs__tab", has_text=dashboard.title).first).to_be_visible()
-        first = page.locator(".vm-predefined-panel", has_text=SHOP.panels()[0].title).first
-        expect(first.locator("canvas").first).to_be_visible(timeout=DRAWN_MILLISECONDS)
+        for panel in SHOP.panels()[:2]:
+            shown = page.locator(".vm-predefined-panel", has_text=panel.title).first
+            expect(shown.locator("canvas").first).to_be_visible(timeout=DRAWN_MILLISECONDS)
+            expect(shown.locator(".vm-legend-item").first).to_be_visible(timeout=DRAWN_MILLISECONDS)
+        expect(page.locator(".vm-spinner")).to_have_count(0)
         expect(page.locator(".vm-alert_error")).to_have_count(0)
         _picture(page, "dashboard.png")
     page.close()
