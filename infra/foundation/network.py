@@ -23,7 +23,7 @@ _DROPS = {
         *("time", "verdict", "drop_reason_desc", "traffic_direction", "IP", "l4"),
         *("source.namespace", "source.pod_name", "destination.namespace", "destination.pod_name"),
     ],
-    "fileMaxSizeMb": 10,
+    "fileMaxSizeMb": 20,
     "fileMaxBackups": 1,
 }
 """Each agent writes what was dropped to a file on its node, a line of JSON a flow: who was refused what, and why."""

@@ -66,7 +66,7 @@ def test_the_graphs_fit_a_phone(visited: Page) -> None:
 
 @pytest.mark.concept("H12")
 def test_a_dashboard_is_drawn_where_there_is_no_grafana(browser: Browser, kube: Kube, shop: Shop) -> None:
-    """VictoriaMetrics' page has a tab for each dashboard, and draws the panels of the first one, each with its lines."""
+    """VictoriaMetrics' page has a tab for each dashboard, and draws panels of the first one, each with its lines."""
     page = browser.new_page(viewport={"width": WIDTH, "height": 1100})
     page.set_default_timeout(PATIENCE_MILLISECONDS)
     with again_and_again(orders(shop)), forwarded(kube, "observability", "pod/victoria-metrics-0", 8428) as port:

@@ -2,10 +2,11 @@
 
 import asyncio
 import json
+import re
 import socket
 import subprocess
 from contextlib import closing
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -221,9 +222,9 @@ def test_of_what_hubble_exports_the_drops_are_read() -> None:
 
 
 class _Agents(Kube):
-    """A cluster of one agent whose export file is what the test says."""
+    """A cluster of one agent whose export files are what the test says: inode → text, the newest last."""
 
-    text = b""
+    files: ClassVar[dict[int, bytes]] = {}
 
     def items(self, *arguments: str) -> list[dict[str, Any]]:
         return [{"metadata": {"name": "agent"}}]
@@ -231,8 +232,14 @@ class _Agents(Kube):
     def attempt(
         self, *arguments: str, stdin: str | None = None, seconds: float = 60
     ) -> subprocess.CompletedProcess[str]:
-        after = int(arguments[-1].partition("--bytes=+")[2].split()[0]) - 1
-        return subprocess.CompletedProcess([], 0, f"{len(self.text)}\n{self.text[after:].decode()}", "")
+        newest, text = list(self.files.items())[-1] if self.files else (0, b"")
+        asked = re.search(r"-inum (\d+).*--bytes=\+(\d+)", arguments[-1])
+        assert asked
+        inode, first = map(int, asked.groups())
+        if inode and inode not in self.files:
+            return subprocess.CompletedProcess([], 1, "", "")
+        rest = self.files[inode][first - 1 :].decode() if inode else ""
+        return subprocess.CompletedProcess([], 0, f"{newest} {len(text)}\n{rest}", "")
 
 
 def _line(source_port: int) -> bytes:
@@ -249,14 +256,28 @@ def _knock(source_port: int) -> Knock:
 
 
 def test_a_drop_log_begins_when_it_is_made_and_survives_rotation(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_Agents, "text", _line(1))
+    def files(**texts: bytes) -> None:
+        monkeypatch.setattr(_Agents, "files", {int(name[1:]): text for name, text in texts.items()})
+
+    files(_1=_line(1))
     log = DropLog(_Agents("none"))
-    monkeypatch.setattr(_Agents, "text", _line(1) + _line(2) + _line(3)[:20])
+    files(_1=_line(1) + _line(2) + _line(3)[:20])
     log.wait_for([_knock(2)], seconds=0)
     assert [log.of(_knock(port)) is not None for port in (1, 2, 3)] == [False, True, False]
-    monkeypatch.setattr(_Agents, "text", _line(4))
+    files(_1=_line(1) + _line(2) + _line(3), _2=_line(4))
     log.wait_for([_knock(4)], seconds=0)
-    assert log.of(_knock(4)) is not None
+    assert [log.of(_knock(port)) is not None for port in (1, 3, 4)] == [False, True, True]
+    files(_3=_line(5), _4=_line(6))
+    with pytest.raises(AssertionError, match="or too many"):
+        log.wait_for([_knock(6)], seconds=0)
+
+
+def test_a_drop_log_takes_all_of_a_file_that_was_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent makes its file when it first drops a packet."""
+    log = DropLog(_Agents("none"))
+    monkeypatch.setattr(_Agents, "files", {7: _line(1)})
+    log.wait_for([_knock(1)], seconds=0)
+    assert log.of(_knock(1)) is not None
 
 
 def test_a_prober_is_of_its_identity_and_of_no_service() -> None:

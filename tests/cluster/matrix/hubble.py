@@ -8,7 +8,8 @@ from typing import Any
 
 from tests.cluster.kube import Kube
 
-FILE = "/var/run/cilium/hubble/events.log"
+FOLDER = "/var/run/cilium/hubble"
+FILE = f"{FOLDER}/events.log"
 """The default of the chart's value `hubble.export.static.filePath`. An agent makes it when it first drops a packet."""
 SETTING = "/tmp/cilium/config-map/hubble-export-file-path"  # noqa: S108 - in the agent
 """Where an agent is told to write it."""
@@ -74,6 +75,14 @@ def _drops(flow: Mapping[str, Any]) -> list[Drop]:
     ]
 
 
+@dataclass(frozen=True)
+class Place:
+    """How far an agent's file was read: the file's inode (0: there is none yet), and the bytes before the place."""
+
+    file: int
+    after: int
+
+
 class DropLog:
     """What is dropped on all nodes from the moment that this was made."""
 
@@ -81,8 +90,8 @@ class DropLog:
         self._kube = kube
         agents = kube.items("pods", "--namespace", "kube-system", "--selector", "k8s-app=cilium")
         assert agents, "no agent of Cilium runs in kube-system"
-        self._read = {agent["metadata"]["name"]: 0 for agent in agents}
         self._known: dict[tuple[End, str], list[Drop]] = {}
+        self._read = {agent["metadata"]["name"]: _NOTHING for agent in agents}
         for agent in self._read:
             self._read[agent], _ = self._after(agent, _NOTHING)
 
@@ -102,25 +111,30 @@ class DropLog:
             time.sleep(0.5)
 
     def _read_on(self, agent: str) -> None:
-        size, text = self._after(agent, self._read[agent])
-        if size < self._read[agent]:  # rotated
-            self._read[agent] = 0
-            _, text = self._after(agent, 0)
+        """Reads what came to the file that it was at, and of a newer one all."""
+        at = self._read[agent]
+        newest, text = self._after(agent, at)
         whole = text[: text.rfind("\n") + 1]
-        self._read[agent] += len(whole.encode())
+        self._read[agent] = Place(at.file, at.after + len(whole.encode()))
         for drop in parse(whole.splitlines()):
             self._known.setdefault((drop.source, drop.protocol), []).append(drop)
+        if newest.file != at.file:
+            self._read[agent] = Place(newest.file, 0)
+            self._read_on(agent)
 
-    def _after(self, agent: str, start: int) -> tuple[int, str]:
-        """The size of an agent's file, and its text after that many bytes."""
-        there = f"stat --format=%s {FILE} && tail --bytes=+{start + 1} {FILE}"
-        script = f"set -e; test -s {SETTING}; if test -e {FILE}; then {there}; else echo 0; fi"
+    def _after(self, agent: str, at: Place) -> tuple[Place, str]:
+        """The end of an agent's file, and what a file of it holds after a place. A full file gets another name."""
+        script = (
+            f"set -e; test -s {SETTING}; stat --format='%i %s' {FILE} 2>/dev/null || echo '0 0';"
+            f' if [ {at.file} != 0 ]; then found=$(find {FOLDER} -inum {at.file}); test -n "$found";'
+            f" tail --bytes=+{at.after + 1} $found; fi"
+        )
         done = self._kube.attempt("exec", agent, *AGENT, "--", "sh", "-c", script)
-        remedy = "set hubble.export.static in infra/foundation/network.py"
-        assert done.returncode == 0, f"{agent} exports no flows to {FILE}; {remedy}: {done.stderr}"
-        size, _, text = done.stdout.partition("\n")
-        return int(size), text
+        remedy = "see hubble.export.static in infra/foundation/network.py: where to, and how much is kept"
+        assert done.returncode == 0, f"{agent} exports no flows to {FILE}, or too many; {remedy}: {done.stderr}"
+        end, _, text = done.stdout.partition("\n")
+        file, size = map(int, end.split())
+        return Place(file, size), text
 
 
-_NOTHING = 1 << 60
-"""More than any file is long."""
+_NOTHING = Place(0, 0)
