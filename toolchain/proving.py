@@ -19,13 +19,18 @@ WORKERS = 5
 SECONDS = 1800
 CONFORMANCE = "toolchain/kubernetes_plugin/tests/conformance"
 CHART = "charts/microservice/tests"
-# Each phase: its title, and what pytest is given. The first runs what is independent side by side.
+MOSTLY_WAITING = tuple(
+    f"tests/cluster/test_{what}.py" for what in ("scaling_by_requests", "logs", "targets", "exporters")
+)
+"""Each disturbs something else: the gateway, the agents, Prometheus' rules, exporters. Two files at a time."""
+# Each phase: its title, and what pytest is given.
 SIDE_BY_SIDE = "live tests, side by side"
 PHASES: Mapping[str, tuple[str, ...]] = {
     "files, by the programs that read them": ("tests/program", "-m", "image_program"),
     SIDE_BY_SIDE: ("tests/cluster", CONFORMANCE, CHART, "-m", "not serial", "-n", str(WORKERS)),
     "the web page": ("tests/browser",),
-    "live tests that disturb": ("tests/cluster", "-m", "serial"),
+    "live tests that wait": (*MOSTLY_WAITING, "-m", "serial", "-n", "2", "--dist", "loadfile"),
+    "live tests that disturb": ("tests/cluster", "-m", "serial", *(f"--ignore={file}" for file in MOSTLY_WAITING)),
     "every order accounted for": ("tests/chaos",),
     "coming and going": ("tests/lifecycle", "-x"),
 }

@@ -10,6 +10,7 @@ from tests.sabotage.admission_breaks import ADMISSION, only_warns
 from tests.sabotage.breaking import Act, Break, Change, Object, command, docker, replicas
 from tests.sabotage.control_plane_breaks import CONTROL_PLANE
 from tests.sabotage.identity_breaks import IDENTITY
+from tests.sabotage.observability_breaks import OBSERVABILITY
 
 
 def _pod(workload: Object) -> Object:
@@ -536,4 +537,4 @@ LAB = (
     ),
 )
 
-BREAKS = (*SHOP, *LAB, *ADMISSION, *CONTROL_PLANE, *IDENTITY)
+BREAKS = (*SHOP, *LAB, *ADMISSION, *CONTROL_PLANE, *IDENTITY, *OBSERVABILITY)
