@@ -41,7 +41,7 @@ while :; do
   now=$(readlink /etc/prometheus/config/..data && readlink /etc/prometheus/rules/..data)
   if [ -n "$seen" ] && [ "$now" != "$seen" ]; then
     echo '{"level":"info","event":"configuration changed"}'
-    pkill -HUP -x prometheus
+    killall -HUP prometheus
     sleep 5
     wget -q -T 5 -O - http://127.0.0.1:9090/metrics | grep '^prometheus_config_last_reload_successful'
   fi
