@@ -10,7 +10,10 @@ from typing import Any
 import yaml
 
 HTTP, TCP, DNS = "blackbox-http", "blackbox-tcp", "blackbox-dns"
-"""The scrape jobs."""
+"""The scrape jobs whose targets stand here."""
+STORES = "blackbox-stores"
+"""The job that asks every port of every Service of the stores, which it finds by itself, by the module `tcp`."""
+STORES_NAMESPACE, STORES_MODULE = "data", "tcp"
 EDGE_HOST = "shop.blueprint.test"
 """The host name that Envoy serves the shop for; it is in no DNS, so the probe says it to Envoy's Service."""
 KNOWN_NAME = "gateway.edge.svc.cluster.local"
@@ -43,9 +46,6 @@ TARGETS = (
     Target(HTTP, "http", "http://gateway.edge/api/inventory/KIT-MUG-01", "inventory"),
     Target(HTTP, "edge", "https://envoy.edge/api/products?size=1", "envoy", edge=True),
     Target(HTTP, "https", "https://issuer.identity.svc/.well-known/openid-configuration", "issuer"),
-    Target(TCP, "tcp", "postgres.data:5432", "postgres"),
-    Target(TCP, "tcp", "valkey.data:6379", "valkey"),
-    Target(TCP, "tcp", "nats.data:4222", "nats"),
     Target(TCP, "certificate", "envoy.edge:443", "envoy", edge=True),
     Target(TCP, "certificate", "issuer.identity:443", "issuer"),
     Target(DNS, "dns", "kube-dns.kube-system:53", "kube-dns"),

@@ -81,8 +81,8 @@ def forget(why: str, regex: str) -> Step:
 
 @dataclass(frozen=True)
 class Kubernetes:
-    """Targets from the API server: `node` (one a node), `pod` (one a container port), `endpointslice` (one an endpoint
-    of a Service).
+    """Targets from the API server: `node` (one a node), `pod` (one a container port), `service` (one a Service's port,
+    by its name), `endpointslice` (one an endpoint of a Service).
 
     Jobs of the same role share one watch, because their discovery is the same to the letter: what differs is done by
     steps. A namespace or a selector here would cost a watch of its own.

@@ -164,7 +164,12 @@ FLOWS = checked(
             (VALKEY_EXPORTER, "reads the server's figures"),
             (BLACKBOX_EXPORTER, "whether it takes connections"),
         ),
-        *_to(NATS, NATS_MONITORING, (NATS_EXPORTER, "reads the server's figures")),
+        *_to(
+            NATS,
+            NATS_MONITORING,
+            (NATS_EXPORTER, "reads the server's figures"),
+            (BLACKBOX_EXPORTER, "whether it takes connections"),
+        ),
         *_to(NATS, NATS_PORT, (BLACKBOX_EXPORTER, "whether it takes connections")),
         *_to(GATEWAY, HTTP, (BLACKBOX_EXPORTER, "asks as a visitor does")),
         *_to(ENVOY, HTTPS, (BLACKBOX_EXPORTER, "asks as a visitor does, by host name")),

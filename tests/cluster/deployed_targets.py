@@ -31,6 +31,7 @@ def expected(kube: Kube) -> dict[str, set[str]]:
         "services": _of_services(pods),
         **{job: _named(pods, "observability", f"{job}-exporter") for job in ("postgres", "valkey", "nats")},
         **{job: _asked(job) for job in (blackbox.HTTP, blackbox.TCP, blackbox.DNS)},
+        blackbox.STORES: doors_of_stores(kube),
         **{name: own[name] for name in OBSERVED},
         "alertmanager": {_address(pod) for pod in pods if pod["metadata"]["name"] in own["alertmanager"]},
     }
@@ -50,7 +51,7 @@ def one_on_each_node(kube: Kube) -> Mapping[str, int]:
 
 
 _CONTROL_PLANE = {"scheduler": "kube-scheduler", "controller-manager": "kube-controller-manager", "etcd": "etcd"}
-_BY_INSTANCE = ("apiserver", "alertmanager", blackbox.HTTP, blackbox.TCP, blackbox.DNS)
+_BY_INSTANCE = ("apiserver", "alertmanager", blackbox.HTTP, blackbox.TCP, blackbox.DNS, blackbox.STORES)
 
 
 def _name_of(target: Target) -> str:
@@ -90,6 +91,16 @@ def _of_services(pods: list[Pod]) -> set[str]:
             for container in pod["spec"]["containers"]
             for port in container.get("ports", [])
         )
+    }
+
+
+def doors_of_stores(kube: Kube) -> set[str]:
+    """Each port of each Service of the stores, by the Service's name."""
+    services = kube.items("services", "--namespace", blackbox.STORES_NAMESPACE)
+    return {
+        f"{service['metadata']['name']}.{blackbox.STORES_NAMESPACE}.svc:{port['port']}"
+        for service in services
+        for port in service["spec"]["ports"]
     }
 
 

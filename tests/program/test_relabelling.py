@@ -74,8 +74,8 @@ def test_each_target_is_taken_by_its_own_job_and_by_no_other(role: str, name: st
 
 
 def test_no_job_of_pods_or_endpoints_was_forgotten_above() -> None:
-    by_role = {name for name, job in BY_NAME.items() if isinstance(job.finds, Kubernetes) and job.finds.role != "node"}
-    assert by_role == {*PODS, *ENDPOINTS}
+    roles = {name: job.finds.role for name, job in BY_NAME.items() if isinstance(job.finds, Kubernetes)}
+    assert {name for name, role in roles.items() if role in ("pod", "endpointslice")} == {*PODS, *ENDPOINTS}
 
 
 def test_the_operator_of_cilium_is_a_target_beside_the_agents() -> None:
@@ -135,6 +135,18 @@ def test_a_probe_s_series_are_about_what_is_asked() -> None:
         **{k: found[k] for k in ("job", "instance", "service")},
     }
     assert EXPORTER.endswith(":9115")
+
+
+def test_every_port_of_every_store_s_service_is_asked_by_name_and_no_other_service_s() -> None:
+    job = BY_NAME["blackbox-stores"]
+    discovered = {
+        "__address__": "nats.data.svc:4222",
+        "__meta_kubernetes_namespace": "data",
+        "__meta_kubernetes_service_name": "nats",
+    }
+    found = target(job, discovered)
+    assert found == {"job": "blackbox-stores", "instance": "nats.data.svc:4222", "service": "nats"}
+    assert target(job, discovered | {"__meta_kubernetes_namespace": "shop"}) is None
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ NAMES = {
     *("apiserver", "scheduler", "controller-manager", "etcd", "kubelet", "cadvisor", "coredns", "kube-state-metrics"),
     *("cilium", "hubble", "envoy", "contour"),
     *("node", "services", "postgres", "valkey", "nats", "pushgateway"),
-    *("blackbox-http", "blackbox-tcp", "blackbox-dns"),
+    *("blackbox-http", "blackbox-tcp", "blackbox-dns", "blackbox-stores"),
     *("prometheus", "alertmanager", "victoria-metrics", "victoria-logs", "log-agent"),
 }
 RULES = Path(__file__).parents[2] / "monitoring" / "rules"
@@ -66,13 +66,15 @@ def test_jobs_share_their_watches_of_the_api_server() -> None:
     """Prometheus makes one watch of discoveries that are the same to the letter."""
     found = [str(job["kubernetes_sd_configs"]) for job in _parsed()["scrape_configs"] if "kubernetes_sd_configs" in job]
     assert len(found) > 15
-    assert len(set(found)) == 3
+    assert len(set(found)) == 4
 
 
 def test_targets_are_found_by_kubernetes_by_dns_and_by_files() -> None:
     kinds = [key for job in _parsed()["scrape_configs"] for key in job if key.endswith("_sd_configs")]
     assert set(kinds) == {"kubernetes_sd_configs", "dns_sd_configs", "file_sd_configs"}
-    assert {job.finds.role for job in ALL if isinstance(job.finds, Kubernetes)} == {"node", "pod", "endpointslice"}
+    assert {job.finds.role for job in ALL if isinstance(job.finds, Kubernetes)} == {
+        *("node", "pod", "service", "endpointslice")
+    }
 
 
 def test_every_job_is_bounded() -> None:
