@@ -146,7 +146,7 @@ def test_the_issuer_s_document_and_keys_are_what_tokens_say(issuer: Issuer) -> N
 
 @pytest.mark.concept("I2")
 def test_a_token_that_is_not_quite_right_is_refused(kube: Kube, issuer: Issuer, api: Api) -> None:
-    """Another audience, another issuer, an end that is past, a forged signature, no signature: each is refused."""
+    """Another audience or issuer, an end that is past, a forged signature or none, a subject that is nobody: refused."""
     key, kid = signing_key(kube)
     stranger = ec.generate_private_key(ec.SECP256R1())
     now, name = int(time.time()), PLATFORM_ADMIN.name
@@ -163,6 +163,8 @@ def test_a_token_that_is_not_quite_right_is_refused(kube: Kube, issuer: Issuer, 
         "signed by a key of another id": signed(stranger, "unknown", claims_of(name)),
         "no signature": signed(key, kid, claims_of(name), alg="none").rpartition(".")[0] + ".",
         "other claims under a good signature": f"{head}.{other}.{signature}",
+        "a subject that is null": signed(key, kid, claims_of(name, sub=None)),
+        "a subject without a letter": signed(key, kid, claims_of(name, sub="")),
         "no subject": signed(key, kid, {claim: value for claim, value in claims_of(name).items() if claim != "sub"}),
         "no token at all": "not-a-token",
     }

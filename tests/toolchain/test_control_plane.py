@@ -48,6 +48,8 @@ def test_the_authority_is_allowed_to_vouch_for_the_issuer() -> None:
 
 def test_the_issuer_cannot_name_a_user_or_a_group_of_kubernetes_own() -> None:
     (trusted,) = _parsed("authentication.yaml")["jwt"]
+    (rule,) = trusted["userValidationRules"]
+    assert rule["expression"] == "user.username != 'oidc:'", "whose `sub` is null or empty is nobody"
     assert trusted["claimMappings"] == {
         "username": {"claim": "sub", "prefix": "oidc:"},
         "groups": {"claim": "groups", "prefix": "oidc:"},

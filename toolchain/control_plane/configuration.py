@@ -51,10 +51,11 @@ def authentication(authority: str) -> dict[str, object]:
         "username": {"claim": "sub", "prefix": OIDC_PREFIX},
         "groups": {"claim": "groups", "prefix": OIDC_PREFIX},
     }
+    somebody = {"expression": f"user.username != '{OIDC_PREFIX}'", "message": "the claim `sub` names nobody"}
     return {
         "apiVersion": "apiserver.config.k8s.io/v1",
         "kind": "AuthenticationConfiguration",
-        "jwt": [{"issuer": issuer, "claimMappings": mappings}],
+        "jwt": [{"issuer": issuer, "claimMappings": mappings, "userValidationRules": [somebody]}],
         "anonymous": {"enabled": True, "conditions": [{"path": path} for path in (*HEALTH_PATHS, JOIN_PATH)]},
     }
 
