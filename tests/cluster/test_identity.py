@@ -146,7 +146,7 @@ def test_the_issuer_s_document_and_keys_are_what_tokens_say(issuer: Issuer) -> N
 
 @pytest.mark.concept("I2")
 def test_a_token_that_is_not_quite_right_is_refused(kube: Kube, issuer: Issuer, api: Api) -> None:
-    """Another audience or issuer, an end that is past, a forged signature or none, a subject that is nobody: refused."""
+    """Another audience or issuer, an end that is past, a forged signature or none, nobody as subject: refused."""
     key, kid = signing_key(kube)
     stranger = ec.generate_private_key(ec.SECP256R1())
     now, name = int(time.time()), PLATFORM_ADMIN.name
