@@ -115,7 +115,8 @@ def test_no_pod_mounts_a_token_that_it_does_not_need(kube: Kube) -> None:
 
 
 def _has_token(pod: dict[str, Any]) -> bool:
-    sources = [source for volume in pod["spec"]["volumes"] for source in volume.get("projected", {}).get("sources", [])]
+    volumes = pod["spec"].get("volumes", [])
+    sources = [source for volume in volumes for source in volume.get("projected", {}).get("sources", [])]
     return any("serviceAccountToken" in source for source in sources)
 
 
