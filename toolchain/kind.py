@@ -133,17 +133,21 @@ def _health_of_running(name: str, nodes: int) -> Health:
 def create(spec: Spec, files: Mapping[str, str]) -> None:
     """Makes the network with its guard, the registry and the nodes. A failure leaves no node behind.
 
+    One that an earlier making left half made is removed first; one that is complete has data on it, and is not.
+
     Args:
         spec: which cluster.
         files: what its control plane is told, from `control_plane.configuration`.
 
     Raises:
-        ToolchainError: a cluster of that name is not ours, a port is taken, or kind failed.
+        ToolchainError: a cluster of that name is there, a port is taken, or kind failed.
     """
     found = health(spec.name)
     if found is Health.FOREIGN:
         refuse_foreign(spec.name)
-    if found is not Health.ABSENT:
+    if found not in (Health.ABSENT, Health.HALF_MADE):
+        refuse_unknown(spec.name)
+    if found is Health.HALF_MADE:
         delete(spec.name)
     network.ensure(spec.name)
     egress_guard.apply(spec.name)
@@ -243,6 +247,19 @@ def refuse_foreign(name: str) -> None:
         f"a kind cluster named {name!r} is there that this project did not make",
         "only clusters made by `make up` are touched",
         f"choose another name (BLUEPRINT_CLUSTER=…), or remove it yourself: kind delete cluster --name {name}",
+    )
+
+
+def refuse_unknown(name: str) -> None:
+    """Refuses to make a cluster anew that is there, and may hold data, because the stack's state does not know it.
+
+    Raises:
+        ToolchainError: always.
+    """
+    raise ToolchainError(
+        f"a cluster {name!r} made by this project is there, but the state in .blueprint/ does not know it",
+        "cluster and state belong together",
+        "`make down` removes the cluster and its data; then `make up`",
     )
 
 

@@ -141,11 +141,7 @@ def _mend_cluster(chosen: Settings) -> None:
         console.print("! the state knows a cluster that is gone; it is made anew")
         stack.forget_resources(stack_name())
     if found is not Health.ABSENT and not known:
-        raise ToolchainError(
-            f"a cluster {name!r} made by this project is there, but the state in .blueprint/ does not know it",
-            "cluster and state belong together",
-            "`make down` removes the cluster and its data; then `make up`",
-        )
+        kind.refuse_unknown(name)
     if found in (Health.STOPPED, Health.SILENT):
         with step(f"start the cluster again (it was {found.value})"):
             kind.start(name, chosen.registry_port, builder.reference("registry"))

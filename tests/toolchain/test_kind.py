@@ -330,15 +330,27 @@ def test_every_node_trusts_the_stack_s_registry(host: FakeHost) -> None:
     assert host.trusts == dict.fromkeys(NODES, f"{REGISTRY}:5000")
 
 
-@pytest.mark.parametrize("state", [state for state in Health if state not in (Health.ABSENT, Health.FOREIGN)])
-def test_what_is_there_is_removed_before_a_cluster_is_made(healthy: FakeHost, state: Health) -> None:
-    """Pulumi creates only what its state does not hold, so what is there was left by a killed run."""
-    STATES[state](healthy)
+def test_what_is_half_made_is_removed_before_a_cluster_is_made(healthy: FakeHost) -> None:
+    """It was left by a run that was killed."""
+    STATES[Health.HALF_MADE](healthy)
     healthy.answers = [True]
     kind.create(SPEC, FILES)
     assert healthy.done.index("kind delete") < healthy.done.index(f"network create {NAME}")
     assert healthy.done.count("kind create") == 1
     assert kind.health(NAME) is Health.HEALTHY
+
+
+@pytest.mark.parametrize(
+    "state", [state for state in Health if state not in (Health.ABSENT, Health.FOREIGN, Health.HALF_MADE)]
+)
+def test_a_complete_cluster_is_not_made_anew_whoever_asks(healthy: FakeHost, state: Health) -> None:
+    """Its data would be gone, since a state was lost or Pulumi was called by hand."""
+    STATES[state](healthy)
+    healthy.answers = [True]
+    with pytest.raises(ToolchainError) as refused:
+        kind.create(SPEC, FILES)
+    assert refused.value.remedy == "`make down` removes the cluster and its data; then `make up`"
+    assert not {"kind delete", "kind create"} & set(healthy.done)
 
 
 @pytest.mark.parametrize("act", [lambda: kind.create(SPEC, FILES), lambda: kind.delete(NAME)], ids=["create", "delete"])
