@@ -36,13 +36,19 @@ FIRING, RESOLVED = "firing", "resolved"
 
 @pytest.fixture
 def told(kube: Kube) -> Iterator[Told]:
-    """Alertmanager, the pager and the mailbox, once nothing fires that was there before."""
+    """Alertmanager, the pager and the mailbox, once nothing fires that was there before, and its end was told."""
     found = Told(kube)
     eventually(
         "no alert fires",
         lambda: {one.name for one in found.active()} <= SYMPTOMS,
         seconds=QUIET_SECONDS,
         diagnose=lambda: str(found.active()),
+    )
+    eventually(
+        "the end of all that fired was told",
+        lambda: {name for name, _ in found.open_groups()} <= SYMPTOMS,
+        seconds=QUIET_SECONDS,
+        diagnose=lambda: str(found.open_groups()),
     )
     yield found
 

@@ -69,10 +69,16 @@ class Told:
         """The ids of the silences in force."""
         return [one["id"] for one in json.loads(self._amtool("--output=json", "silence", "query"))]
 
+    def open_groups(self) -> set[Group]:
+        """The groups of which the pager was told that they fire, and not yet that it is over."""
+        newest_first = self._items("pager", "/api/pages")
+        last = {_group(item): item["status"] for item in reversed(newest_first)}
+        return {group for group, status in last.items() if status != "resolved"}
+
     def pages(self, since: datetime, status: str) -> list[Group]:
         """The group of each notification that the pager got since then."""
         items = self._items("pager", "/api/pages", since=since.isoformat(), status=status)
-        return [(item["group_labels"]["alertname"], item["group_labels"].get("namespace", "")) for item in items]
+        return [_group(item) for item in items]
 
     def mails(self, since: datetime, status: str) -> list[Group]:
         """The group of each mail since then, as its subject says it: `[FIRING 2] ServiceDown in shop`."""
@@ -88,3 +94,7 @@ class Told:
     def _amtool(self, *arguments: str) -> str:
         program = ["exec", "--namespace", SPACE, ALERTMANAGER, "--", "amtool", f"--alertmanager.url={OWN}"]
         return self.kube.run(*program, *arguments)
+
+
+def _group(page: dict[str, Any]) -> Group:
+    return page["group_labels"]["alertname"], page["group_labels"].get("namespace", "")
