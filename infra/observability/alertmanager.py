@@ -15,6 +15,7 @@ from infra.data.store import READY_IN, container_ports, data_claim, headless_ser
 from infra.lib.checksum import checksum
 from infra.lib.labels import labels, selector
 from infra.lib.security import restricted_container, restricted_pod
+from infra.observability.reading import http_probe
 from monitoring.alerting import ALERTING, render
 
 NAME = "alertmanager"
@@ -121,24 +122,15 @@ def alertmanager_container(image: pulumi.Input[str]) -> v1.ContainerArgs:
             "--log.format=json",
         ],
         ports=container_ports(PORTS),
-        startup_probe=_probe("/-/ready", period=1, failures=60),
-        readiness_probe=_probe("/-/ready", period=5, failures=2),
-        liveness_probe=_probe("/-/healthy", period=10, failures=3),
+        startup_probe=http_probe("/-/ready", "http", period=1, failures=60, timeout=5),
+        readiness_probe=http_probe("/-/ready", "http", period=5, failures=2, timeout=5),
+        liveness_probe=http_probe("/-/healthy", "http", period=10, failures=3, timeout=5),
         resources=v1.ResourceRequirementsArgs(requests={"cpu": "10m", "memory": "24Mi"}, limits={"memory": "64Mi"}),
         security_context=restricted_container(),
         volume_mounts=[
             v1.VolumeMountArgs(name="data", mount_path=DATA),
             v1.VolumeMountArgs(name="configuration", mount_path=CONFIGURATION, read_only=True),
         ],
-    )
-
-
-def _probe(path: str, period: int, failures: int) -> v1.ProbeArgs:
-    return v1.ProbeArgs(
-        http_get=v1.HTTPGetActionArgs(path=path, port="http"),
-        period_seconds=period,
-        timeout_seconds=5,
-        failure_threshold=failures,
     )
 
 

@@ -15,6 +15,7 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from infra.lib.checksum import checksum
 from infra.lib.labels import daemon_selector, labels
 from infra.lib.security import restricted_container
+from infra.observability.reading import http_probe
 from monitoring.logs import agent
 
 NAME = "log-agent"
@@ -103,9 +104,9 @@ def agent_container(image: pulumi.Input[str]) -> v1.ContainerArgs:
             ),
         ],
         ports=[v1.ContainerPortArgs(name=name, container_port=port) for name, port in PORTS.items()],
-        startup_probe=_asks_health(period=1, failures=60),
-        readiness_probe=_asks_health(period=10, failures=2),
-        liveness_probe=_asks_health(period=10, failures=6),
+        startup_probe=http_probe("/", "health", period=1, failures=60),
+        readiness_probe=http_probe("/", "health", period=10, failures=2),
+        liveness_probe=http_probe("/", "health", period=10, failures=6),
         resources=v1.ResourceRequirementsArgs(
             requests={"cpu": "30m", "memory": "64Mi"}, limits={"memory": f"{LIMIT_MIB}Mi"}
         ),
@@ -116,13 +117,4 @@ def agent_container(image: pulumi.Input[str]) -> v1.ContainerArgs:
             v1.VolumeMountArgs(name="audit", mount_path=agent.AUDIT, read_only=True),
             v1.VolumeMountArgs(name="state", mount_path=agent.STATE),
         ],
-    )
-
-
-def _asks_health(period: int, failures: int) -> v1.ProbeArgs:
-    return v1.ProbeArgs(
-        http_get=v1.HTTPGetActionArgs(path="/", port="health"),
-        period_seconds=period,
-        timeout_seconds=3,
-        failure_threshold=failures,
     )

@@ -68,11 +68,11 @@ def account_mount() -> v1.VolumeMountArgs:
     return v1.VolumeMountArgs(name="account", mount_path=ACCOUNT, read_only=True)
 
 
-def http_probe(path: str, port: str, period: int, failures: int) -> v1.ProbeArgs:
-    """Asks a path of a port."""
+def http_probe(path: str, port: str, period: int, failures: int, timeout: int = 3) -> v1.ProbeArgs:
+    """Asks a path of a port; `period` and `timeout` are seconds."""
     return v1.ProbeArgs(
         http_get=v1.HTTPGetActionArgs(path=path, port=port),
         period_seconds=period,
-        timeout_seconds=3,
+        timeout_seconds=timeout,
         failure_threshold=failures,
     )

@@ -17,6 +17,7 @@ from infra.data.store import READY_IN, container_ports, data_claim
 from infra.lib.labels import labels, selector
 from infra.lib.security import restricted_container, restricted_pod
 from infra.observability.alertmanager import beside_prometheus
+from infra.observability.reading import http_probe
 
 USER = 65532
 STOP_SECONDS = 20
@@ -107,21 +108,12 @@ def receiver_container(kind: Receiver, image: pulumi.Input[str]) -> v1.Container
         image=image,
         env=[v1.EnvVarArgs(name=key, value=value) for key, value in settings.items()],
         ports=container_ports(kind.ports),
-        startup_probe=_probe("/startupz", period=1, failures=120),
-        readiness_probe=_probe("/readyz", period=5, failures=2),
-        liveness_probe=_probe("/livez", period=10, failures=3),
+        startup_probe=http_probe("/startupz", "http", period=1, failures=120),
+        readiness_probe=http_probe("/readyz", "http", period=5, failures=2),
+        liveness_probe=http_probe("/livez", "http", period=10, failures=3),
         resources=v1.ResourceRequirementsArgs(requests={"cpu": "10m", "memory": "64Mi"}, limits={"memory": "160Mi"}),
         security_context=restricted_container(),
         volume_mounts=[v1.VolumeMountArgs(name="data", mount_path=kind.folder)],
-    )
-
-
-def _probe(path: str, period: int, failures: int) -> v1.ProbeArgs:
-    return v1.ProbeArgs(
-        http_get=v1.HTTPGetActionArgs(path=path, port="http"),
-        period_seconds=period,
-        timeout_seconds=3,
-        failure_threshold=failures,
     )
 
 

@@ -19,6 +19,7 @@ from infra.data.store import (
 )
 from infra.lib.checksum import checksum
 from infra.lib.security import restricted_container
+from infra.observability.reading import http_probe
 from monitoring.logs import store
 
 NAME = "victoria-logs"
@@ -57,21 +58,12 @@ def victoria_logs_container(image: pulumi.Input[str]) -> v1.ContainerArgs:
         args=store.arguments(),
         env=[v1.EnvVarArgs(name="GOMEMLIMIT", value=f"{HEAP_MIB}MiB")],
         ports=container_ports(PORTS),
-        startup_probe=_asks_health(period=1, failures=120),
-        readiness_probe=_asks_health(period=5, failures=2),
-        liveness_probe=_asks_health(period=10, failures=6),
+        startup_probe=http_probe("/health", "http", period=1, failures=120, timeout=5),
+        readiness_probe=http_probe("/health", "http", period=5, failures=2, timeout=5),
+        liveness_probe=http_probe("/health", "http", period=10, failures=6, timeout=5),
         resources=v1.ResourceRequirementsArgs(
             requests={"cpu": "50m", "memory": "64Mi"}, limits={"memory": f"{LIMIT_MIB}Mi"}
         ),
         security_context=restricted_container(),
         volume_mounts=[v1.VolumeMountArgs(name="data", mount_path=store.DATA)],
-    )
-
-
-def _asks_health(period: int, failures: int) -> v1.ProbeArgs:
-    return v1.ProbeArgs(
-        http_get=v1.HTTPGetActionArgs(path="/health", port="http"),
-        period_seconds=period,
-        timeout_seconds=5,
-        failure_threshold=failures,
     )

@@ -9,7 +9,6 @@ import httpx
 import pytest
 
 from tests.cluster.kube import Kube
-from tests.cluster.receivers import Receivers, receivers_of
 from tests.cluster.shop import Shop
 from toolchain import kind, lifecycle, stack
 
@@ -47,13 +46,6 @@ def observability(outputs: dict[str, Any]) -> None:
     """Leaves the test out, visibly, where nothing observes the stack."""
     if "observability" not in outputs["namespaces"]:
         pytest.skip("needs the namespace observability")
-
-
-@pytest.fixture(scope="session")
-def receivers(kube: Kube) -> Iterator[Receivers]:
-    """What the mailbox and the pager have got."""
-    with receivers_of(kube) as found:
-        yield found
 
 
 @pytest.fixture
