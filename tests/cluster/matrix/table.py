@@ -1,6 +1,6 @@
 """The whole matrix on a live cluster: who knocks, on what, and what became of it."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,30 +26,36 @@ SECOND_LOOK_SECONDS = 2 * KNOCK_SECONDS
 
 @dataclass(frozen=True)
 class Matrix:
-    """Sources with their probers, and targets.
+    """Sources with their probers, and doors.
 
     Attributes:
         kube: the cluster.
         probers: the pod of each source.
-        targets: what is knocked on.
+        doors: what there is to knock on at the moment.
     """
 
     kube: Kube
     probers: Mapping[Source, Prober]
-    targets: Sequence[Target]
+    doors: Callable[[], Sequence[Target]]
 
     def cells(self, sources: Iterable[Source] | None = None) -> list[Cell]:
         """All cells of the sources, or of every source. A wrong one was seen wrong twice.
 
-        The second look is for what a busy machine made late, and for records that it lost.
+        The second look is for what a busy machine made late, and for records that it lost. It is at the door as it is
+        by then: a pod that an autoscaler took away meanwhile is none, and is no cell.
         """
-        chosen = {source: self.targets for source in (self.probers if sources is None else sources)}
+        doors = self.doors()
+        chosen = {source: doors for source in (self.probers if sources is None else sources)}
         seen = {(cell.source, cell.target.name): cell for cell in self._look(chosen, KNOCK_SECONDS)}
-        wrong = [cell for cell in seen.values() if cell.wrong()]
-        again = {
-            source: [cell.target for cell in wrong if cell.source == source] for source in {one.source for one in wrong}
-        }
-        seen |= {(cell.source, cell.target.name): cell for cell in self._look(again, SECOND_LOOK_SECONDS)}
+        wrong = [place for place, cell in seen.items() if cell.wrong()]
+        if wrong:
+            still = {door.name: door for door in self.doors()}
+            again: dict[Source, list[Target]] = {}
+            for source, name in wrong:
+                del seen[source, name]
+                if name in still:
+                    again.setdefault(source, []).append(still[name])
+            seen |= {(cell.source, cell.target.name): cell for cell in self._look(again, SECOND_LOOK_SECONDS)}
         return list(seen.values())
 
     def _look(self, asked: Mapping[Source, Sequence[Target]], seconds: float) -> list[Cell]:
