@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from infra.settings import Target
 from toolchain import engine, kind, lifecycle, paths, proofs, stack
 from toolchain.errors import ToolchainError
 from toolchain.kind import Health
@@ -20,11 +21,13 @@ SECONDS = 2700
 """The longest that a phase may take; the longest one took 25 minutes on 2 cores."""
 CONFORMANCE = "toolchain/kubernetes_plugin/tests/conformance"
 CHART = "charts/microservice/tests"
+COMING, GOING = "tests/lifecycle/test_coming.py", "tests/lifecycle/test_going.py"
 MOSTLY_WAITING = tuple(
     f"tests/cluster/test_{what}.py" for what in ("scaling_by_requests", "logs", "targets", "exporters")
 )
 """Each disturbs something else: the gateway, the agents, Prometheus' rules, exporters. Two files at a time."""
 # Each phase: its title, and what pytest is given.
+KILLED = "an `up` that is killed"
 SIDE_BY_SIDE = "live tests, side by side"
 PHASES: Mapping[str, tuple[str, ...]] = {
     "files, by the programs that read them": ("tests/program", "-m", "image_program"),
@@ -33,9 +36,9 @@ PHASES: Mapping[str, tuple[str, ...]] = {
     "live tests that wait": (*MOSTLY_WAITING, "-m", "serial", "-n", "2", "--dist", "loadfile"),
     "live tests that disturb": ("tests/cluster", "-m", "serial", *(f"--ignore={file}" for file in MOSTLY_WAITING)),
     "every order accounted for": ("tests/chaos",),
-    "coming and going": ("tests/lifecycle", "-x"),
+    "going": (GOING, "-x"),
 }
-KEPT = {"coming and going": ("tests/lifecycle", "-m", "not removes_cluster")}
+KEPT = {"going": (GOING, "-m", "not removes_cluster")}
 
 
 def test() -> None:
@@ -47,13 +50,16 @@ def test() -> None:
     started = time.monotonic()
     engine.ensure()
     chosen = lifecycle.settings()
-    kept = kind.health(chosen.cluster) is not Health.ABSENT or bool(os.environ.get("KEEP"))
-    lifecycle.up()
+    absent = chosen.target is Target.KIND and kind.health(chosen.cluster) is Health.ABSENT
+    kept = not absent or bool(os.environ.get("KEEP"))
     results = paths.state() / "proofs.jsonl"
     results.unlink(missing_ok=True)
-    environment = _environment(results)
+    environment = {proofs.VARIABLE: str(results)}
+    failed = [] if not absent or _proves(KILLED, (COMING, "--capture=no"), environment) else [KILLED]
+    lifecycle.up()
+    environment |= _of_the_cluster()
     phases = {**PHASES, **(KEPT if kept else {})}
-    failed = [title for title, arguments in phases.items() if not _proves(title, arguments, environment)]
+    failed += [title for title, arguments in phases.items() if not _proves(title, arguments, environment)]
     if kept:
         console.print("skipped: the proofs that stop and remove the cluster (it was there before, or KEEP is set)")
     _print_concepts(results)
@@ -66,15 +72,14 @@ def test() -> None:
         )
 
 
-def _environment(results: Path) -> dict[str, str]:
-    """What the tests read: where results go, and the cluster on which the plugin's tests run pods."""
+def _of_the_cluster() -> dict[str, str]:
+    """The cluster on which the plugin's tests run pods."""
     outputs = stack.outputs(lifecycle.stack_name())
     file = paths.state() / "kubeconfig"
     file.unlink(missing_ok=True)
     file.touch(mode=0o600)
     file.write_text(outputs["kubeconfig"])
     return {
-        proofs.VARIABLE: str(results),
         "BLUEPRINT_CONFORMANCE_KUBECONFIG": str(file),
         "BLUEPRINT_CONFORMANCE_IMAGE": outputs["images"]["toolbox"],
     }

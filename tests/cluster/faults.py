@@ -9,15 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
-import httpx
-
 from infra.edge.routes import API, GATEWAY_CERTIFICATE, SHOP
 from tests.cluster.certificates import ends_soon
-from tests.cluster.issuing import forwarded
 from tests.cluster.kube import Kube
 from tests.cluster.lab import worker_names
 from tests.cluster.nodes import docker
 from tests.cluster.pods import toolbox_pod
+from tests.cluster.pushgateway import pushgateway
 from tests.cluster.shop import PYTHON, query
 from tests.cluster.test_messages import event, publish
 from toolchain import programs
@@ -202,10 +200,7 @@ def label_explosion(kube: Kube) -> Iterator[None]:
     """More series are pushed under the name of one who may push than its job may have."""
     group = "/metrics/job/report/trial/exploding"
     series = "".join(f'{EXPLODING}{{id="{number}"}} 1\n' for number in range(600))
-    with (
-        forwarded(kube, "observability", "service/pushgateway", 9091) as port,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=10) as http,
-    ):
+    with pushgateway(kube) as http:
         http.put(group, content=series).raise_for_status()
         try:
             yield

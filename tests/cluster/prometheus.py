@@ -53,10 +53,11 @@ class Alert:
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule; `health` is `ok`, `err` or `unknown` (not evaluated yet)."""
+    """One rule; `kind` is `recording` or `alerting`, `health` is `ok`, `err` or `unknown` (not evaluated yet)."""
 
     name: str
     kind: str
+    query: str
     health: str
     error: str
 
@@ -119,7 +120,7 @@ class Prometheus:
     def rules(self) -> list[Rule]:
         """All rules that are loaded, in their order."""
         return [
-            Rule(one["name"], one["type"], one["health"], one.get("lastError", ""))
+            Rule(one["name"], one["type"], one["query"], one["health"], one.get("lastError", ""))
             for group in self.ask("rules")["groups"]
             for one in group["rules"]
         ]

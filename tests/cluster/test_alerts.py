@@ -27,6 +27,8 @@ TOLD_SECONDS = 45
 RESOLVES_SECONDS = 420
 """Two minutes are the windows of rates; a consumer that nobody serves goes after four; then the group's interval."""
 QUIET_SECONDS = 300
+WAKES_SECONDS = 60
+"""A Prometheus that has just started looks for the Alertmanager, and at each rule within its group's interval."""
 WAITED_SECONDS = 150
 """Alertmanager tries a group again each minute."""
 CHAIN = ("prometheus", "alertmanager", "mailbox", "pager")
@@ -162,7 +164,7 @@ def test_a_silence_and_what_was_told_outlive_alertmanager(kube: Kube, told: Told
 @pytest.mark.concept("H9")
 def test_alerting_is_alive(kube: Kube) -> None:
     """The alert that is always there has come from Prometheus to Alertmanager."""
-    assert Told(kube).fires("Watchdog")
+    eventually("it fires", lambda: Told(kube).fires("Watchdog"), seconds=WAKES_SECONDS)
 
 
 @pytest.mark.serial

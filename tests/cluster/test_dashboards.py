@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from monitoring.dashboards.model import Dashboard, Panel
 from monitoring.dashboards.page import PAGE
 from tests.cluster.issuing import forwarded, issuer_of
 from tests.cluster.kube import Kube, steady_load
+from tests.cluster.prometheus import SERVER, SPACE, STORE_BESIDE, Prometheus, prometheus_of
 from tests.cluster.shop import Shop, job_from
 from tests.cluster.working import again_and_again, orders
 
@@ -22,7 +23,7 @@ pytestmark = [pytest.mark.usefixtures("observability"), pytest.mark.serial, pyte
 
 PANELS = [(dashboard, panel) for dashboard in DASHBOARDS for panel in dashboard.panels()]
 IDS = [f"{dashboard.name}: {panel.title}" for dashboard, panel in PANELS]
-STORES = {"prometheus": 9090, "victoria-metrics": 8428}
+STORES = {"prometheus": SERVER, "victoria-metrics": STORE_BESIDE}
 FILLED_SECONDS = 240
 """A few scrapes, a rule's evaluation, the minute's mean of the three days, and what writes to the other store."""
 PAUSE_SECONDS = 5
@@ -31,28 +32,10 @@ NO_METRIC = {"and", "or", "unless", "bool", "offset"}
 
 
 @dataclass(frozen=True)
-class Store:
-    """A store that answers PromQL."""
-
-    http: httpx.Client
-
-    def query(self, query: str) -> list[dict[str, Any]]:
-        """The series that the query gives now. Its own words when it refuses the query."""
-        answer = self.http.post("/api/v1/query", data={"query": query})
-        assert answer.status_code == 200, f"{query}: {answer.status_code} {answer.text[:500]}"
-        return list(answer.json()["data"]["result"])
-
-    def rules(self) -> list[dict[str, Any]]:
-        """The rules as the server runs them."""
-        groups = self.http.get("/api/v1/rules").raise_for_status().json()["data"]["groups"]
-        return [rule for group in groups for rule in group["rules"]]
-
-
-@dataclass(frozen=True)
 class AtWork:
     """The stores while the shop is under load, and which queries gave nothing in time."""
 
-    stores: dict[str, Store]
+    stores: dict[str, Prometheus]
     empty: dict[str, set[str]]
 
 
@@ -62,7 +45,7 @@ def at_work(kube: Kube, shop: Shop, outputs: dict[str, Any]) -> Iterator[AtWork]
     if "observability" not in outputs["namespaces"]:
         pytest.skip("needs the stack's observability")
     with ExitStack() as opened:
-        stores = {name: opened.enter_context(_store(kube, name, port)) for name, port in STORES.items()}
+        stores = {name: opened.enter_context(prometheus_of(kube, server)) for name, server in STORES.items()}
         opened.enter_context(steady_load(f"{shop.url}/api/products?size=5", clients=2, pause=0.1))
         opened.enter_context(again_and_again(orders(shop)))
         issuer = opened.enter_context(issuer_of(kube, outputs))
@@ -82,17 +65,19 @@ def test_every_rule_runs_and_what_it_reads_is_there(at_work: AtWork) -> None:
     """A recording rule gives series; of an alert, which gives some only when it fires, what it looks at is there."""
     prometheus = at_work.stores["prometheus"]
     rules = prometheus.rules()
-    assert {rule["type"] for rule in rules} == {"recording", "alerting"}
-    assert [rule["name"] for rule in rules if rule["health"] != "ok"] == []
-    records = {rule["name"] for rule in rules if rule["type"] == "recording"}
-    assert [name for name in sorted(records) if not prometheus.query(name)] == []
-    read = set().union(*(metrics_of(rule["query"]) for rule in rules))
-    assert [name for name in sorted(read) if not prometheus.query(f"group({name})")] == []
+    assert {rule.kind for rule in rules} == {"recording", "alerting"}
+    assert [rule for rule in rules if rule.health != "ok"] == []
+    records = {rule.name for rule in rules if rule.kind == "recording"}
+    assert [name for name in sorted(records) if not prometheus.instant(name)] == []
+    read = set().union(*(metrics_of(rule.query) for rule in rules))
+    assert [name for name in sorted(read) if not prometheus.instant(f"group({name})")] == []
 
 
-def test_the_page_of_the_other_store_lists_every_dashboard(at_work: AtWork) -> None:
+def test_the_page_of_the_other_store_lists_every_dashboard(kube: Kube) -> None:
     """What vmui itself asks for when its tab of dashboards is opened."""
-    shown = at_work.stores["victoria-metrics"].http.get("/vmui/custom-dashboards").raise_for_status().json()
+    with forwarded(kube, SPACE, *STORE_BESIDE) as port:
+        url = f"http://127.0.0.1:{port}/vmui/custom-dashboards"
+        shown = httpx.get(url, trust_env=False, timeout=15).raise_for_status().json()
     assert [one["title"] for one in shown["dashboardsSettings"]] == [one.title for one in DASHBOARDS]
 
 
@@ -120,20 +105,11 @@ def metrics_of(expression: str) -> set[str]:
     return {name for name in names if name not in NO_METRIC}
 
 
-@contextmanager
-def _store(kube: Kube, name: str, port: int) -> Iterator[Store]:
-    with (
-        forwarded(kube, "observability", f"pod/{name}-0", port) as local,
-        httpx.Client(base_url=f"http://127.0.0.1:{local}", trust_env=False, timeout=15) as http,
-    ):
-        yield Store(http)
-
-
-def _empty(store: Store) -> set[str]:
+def _empty(store: Prometheus) -> set[str]:
     """The panels' queries to which the store still has no answer when the time is over."""
     waiting, until = {panel.query for _, panel in PANELS}, time.monotonic() + FILLED_SECONDS
     while True:
-        waiting = {query for query in waiting if not store.query(query)}
+        waiting = {query for query in waiting if not store.instant(query)}
         if not waiting or time.monotonic() > until:
             return waiting
         time.sleep(PAUSE_SECONDS)

@@ -11,9 +11,9 @@ import pytest
 
 from monitoring.blackbox import STORES, TARGETS, targets
 from tests.cluster.deployed_targets import doors_of_stores
-from tests.cluster.issuing import forwarded
 from tests.cluster.kube import Kube, eventually
 from tests.cluster.prometheus import Prometheus, prometheus_of
+from tests.cluster.pushgateway import pushgateway
 from tests.cluster.shop import PLENTY, Shop, job_from, pods_of, query, rolled_out
 
 pytestmark = pytest.mark.usefixtures("observability")
@@ -131,10 +131,7 @@ def test_the_report_s_push_is_scraped(shop: Shop, kube: Kube, prometheus: Promet
 @pytest.mark.concept("H7")
 def test_a_push_that_claims_a_time_is_refused(kube: Kube) -> None:
     """A clock in the past, or one in the future, can move no sample: the whole push is refused, and none is stored."""
-    with (
-        forwarded(kube, "observability", "service/pushgateway", 9091) as port,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=10) as http,
-    ):
+    with pushgateway(kube) as http:
         for shift in (-3600, 3600):
             line = f"backdated 1 {int((time.time() + shift) * 1000)}\n"
             # Debian's 1.11 stumbles over its own note of the refusal, and hangs up instead of saying 400.

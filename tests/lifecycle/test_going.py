@@ -1,8 +1,6 @@
-"""Coming and going, in the order in which they stand: `make test` runs this file last, on the cluster of the run."""
+"""Up again, and going, in the order in which they stand: `make test` runs this file last, on the cluster of the run."""
 
-import contextlib
 import os
-import signal
 import socket
 import subprocess
 import time
@@ -149,48 +147,6 @@ def test_stopped_nodes_are_started_again() -> None:
     assert kind.health(lifecycle.settings().cluster) is Health.STOPPED
     _succeeds("up")
     _products_are_served()
-
-
-@pytest.mark.removes_cluster
-def test_an_up_that_was_killed_goes_on_where_it_stopped() -> None:
-    """The cluster is gone; `up` is killed while nodes are made, then while Cilium is installed; a third one ends."""
-    name = lifecycle.settings().cluster
-    _docker("rm", "--force", "--volumes", *_containers("--all"))
-    assert kind.health(name) is Health.ABSENT
-    _killed_up("a node is made", lambda: bool(_docker("ps", "--quiet", "--filter", f"name=^{name}-worker$").strip()))
-    assert kind.health(name) is Health.HALF_MADE
-    _killed_up("Cilium is being installed", lambda: _has_daemon_set(name))
-    _succeeds("up")
-    _products_are_served()
-
-
-def _killed_up(when: str, holds: Callable[[], bool]) -> None:
-    """Starts `up`, and kills it with every program that it started as soon as the condition holds."""
-    with subprocess.Popen(
-        [BLUEPRINT, "up"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    ) as running:
-        try:
-            _until(when, holds, UP_SECONDS)
-        finally:
-            _until("every program that it started is dead", lambda: not _kill_session(running.pid), 30)
-
-
-def _kill_session(session: int) -> list[int]:
-    """Kills what lives of a session, whatever process groups it made; returns those that it found alive."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
-            state, _, _, its_session = stat.read_text().rpartition(")")[2].split()[:4]
-            if int(its_session) == session and state != "Z":
-                os.kill(int(stat.parent.name), signal.SIGKILL)
-                found.append(int(stat.parent.name))
-    return found
-
-
-def _has_daemon_set(name: str) -> bool:
-    kubectl = ["docker", "exec", f"{name}-control-plane", "kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf"]
-    command = [*kubectl, "--namespace", "kube-system", "get", "daemonset", "cilium"]
-    return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
 
 
 @pytest.mark.removes_cluster

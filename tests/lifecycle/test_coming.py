@@ -1,0 +1,77 @@
+"""An `up` that is killed, and killed again: `make test` runs this first, where there is no cluster, and then goes on.
+
+So every later proof is one of a stack whose making was broken off twice.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from toolchain import kind, lifecycle, paths
+from toolchain.kind import Health
+
+BLUEPRINT = paths.ROOT / ".venv" / "bin" / "blueprint"
+REACHED_SECONDS = 2400
+"""With empty caches every program and image is built before the first node is made."""
+DEAD_SECONDS = 30
+
+
+@pytest.mark.concept("A11")
+def test_an_up_that_was_killed_leaves_what_the_next_one_goes_on_with() -> None:
+    """`up` is killed while nodes are made, and the next one while Cilium is installed: half made, and known as such."""
+    name = lifecycle.settings().cluster
+    if kind.health(name) is not Health.ABSENT:
+        pytest.skip(f"the cluster {name} is there: it would be taken for half made; `make down` removes it")
+    _killed_up("a node is made", lambda: _runs(f"{name}-worker"))
+    assert kind.health(name) is Health.HALF_MADE
+    _killed_up("Cilium is being installed", lambda: _has_daemon_set(name))
+    assert kind.health(name) is Health.HEALTHY
+
+
+def _killed_up(when: str, holds: Callable[[], bool]) -> None:
+    """Starts `up`, and kills it with every program that it started as soon as the condition holds."""
+    command, deadline = [str(BLUEPRINT), "up"], time.monotonic() + REACHED_SECONDS
+    with subprocess.Popen(command, start_new_session=True) as running:
+        try:
+            while not holds():
+                assert running.poll() is None, f"`up` ended by itself with {running.returncode} before {when}"
+                assert time.monotonic() < deadline, f"after {REACHED_SECONDS} s still not: {when}"
+                time.sleep(0.5)
+        finally:
+            _kill_all(running.pid)
+
+
+def _kill_all(session: int) -> None:
+    deadline = time.monotonic() + DEAD_SECONDS
+    while living := _kill_session(session):
+        assert time.monotonic() < deadline, f"after {DEAD_SECONDS} s still alive: {living}"
+        time.sleep(0.1)
+
+
+def _kill_session(session: int) -> list[int]:
+    """Kills what lives of a session, whatever process groups it made; returns those that it found alive."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+            state, _, _, its_session = stat.read_text().rpartition(")")[2].split()[:4]
+            if int(its_session) == session and state != "Z":
+                os.kill(int(stat.parent.name), signal.SIGKILL)
+                found.append(int(stat.parent.name))
+    return found
+
+
+def _runs(container: str) -> bool:
+    listed = ["docker", "ps", "--quiet", "--filter", f"name=^{container}$"]
+    return bool(subprocess.run(listed, capture_output=True, text=True, timeout=60, check=False).stdout.strip())
+
+
+def _has_daemon_set(name: str) -> bool:
+    kubectl = ["docker", "exec", f"{name}-control-plane", "kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf"]
+    command = [*kubectl, "--namespace", "kube-system", "get", "daemonset", "cilium"]
+    return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
