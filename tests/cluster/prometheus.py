@@ -7,6 +7,7 @@ along; it is made anew then.
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -32,13 +33,14 @@ class Sample:
 
 @dataclass(frozen=True)
 class Target:
-    """One target as Prometheus sees it now."""
+    """One target as Prometheus sees it now; `at` is when it was scraped last."""
 
     job: str
     labels: Labels
     discovered: Labels
     health: str
     error: str
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,14 @@ class Prometheus:
     def targets(self) -> list[Target]:
         """All targets that are scraped."""
         return [
-            Target(one["labels"]["job"], one["labels"], one["discoveredLabels"], one["health"], one["lastError"])
+            Target(
+                one["labels"]["job"],
+                one["labels"],
+                one["discoveredLabels"],
+                one["health"],
+                one["lastError"],
+                datetime.fromisoformat(one["lastScrape"]),
+            )
             for one in self.ask("targets", state="active")["activeTargets"]
         ]
 

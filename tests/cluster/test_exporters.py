@@ -55,14 +55,22 @@ def test_an_order_is_seen_in_the_figures_of_every_store(shop: Shop, prometheus: 
 @pytest.mark.concept("H8")
 def test_postgres_s_figures_are_what_the_administrator_sees(kube: Kube, prometheus: Prometheus) -> None:
     """The size of each service's database, by the exporter's own login, which opens none of them."""
-    exported = prometheus.by("datname", "pg_database_size_bytes")
     asked = query(
         kube, "postgres", "SELECT datname, pg_database_size(datname) FROM pg_database WHERE NOT datistemplate"
     )
     real = {name: float(size) for name, size in (line.split("|") for line in asked)}
-    assert real.keys() <= exported.keys()
-    for name, size in real.items():
-        assert abs(exported[name] - size) < 0.5 * size, name
+    exported = f"pg_database_size_bytes and timestamp(pg_database_size_bytes) > {time.time():.0f}"
+
+    def agree() -> bool:
+        found = prometheus.by("datname", exported)
+        return real.keys() <= found.keys() and all(abs(found[name] - size) < 0.5 * size for name, size in real.items())
+
+    eventually(
+        f"a scrape from now on has {real}",
+        agree,
+        seconds=SEEN_SECONDS,
+        diagnose=lambda: str(prometheus.by("datname", exported)),
+    )
 
 
 @pytest.mark.concept("H8", "J4")

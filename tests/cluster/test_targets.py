@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -30,8 +31,8 @@ def prometheus(kube: Kube) -> Iterator[Prometheus]:
 
 @pytest.mark.concept("B9", "H10", "H13")
 def test_what_is_scraped_is_what_is_deployed(kube: Kube, prometheus: Prometheus) -> None:
-    """Job by job the targets are exactly what runs in the cluster, both ways, and every one is up."""
-    wrong: list[str] = []
+    """Job by job the targets are what runs in the cluster, both ways, and every one is up when it is scraped next."""
+    began, wrong = datetime.now(UTC), list[str]()
 
     def agree() -> bool:
         wrong.clear()
@@ -46,6 +47,9 @@ def test_what_is_scraped_is_what_is_deployed(kube: Kube, prometheus: Prometheus)
                 wrong.append(f"{job}: missing {sorted(missing)}, not deployed {sorted(extra)}")
         wrong.extend(
             f"{one.job} {one.labels['instance']} is {one.health}: {one.error}" for one in targets if one.health != "up"
+        )
+        wrong.extend(
+            f"{one.job} {one.labels['instance']} was scraped last at {one.at}" for one in targets if one.at < began
         )
         return not wrong
 

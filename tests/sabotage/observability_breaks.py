@@ -11,8 +11,8 @@ def _nowhere(agents: Object) -> None:
 
 
 def _no_node(policy: Object) -> None:
-    """Nodes and the API server are no longer among those whom Prometheus may ask."""
-    del policy["spec"]["egress"]
+    """Nodes and the API server are no longer among those whom Prometheus may ask: an empty rule permits nobody."""
+    policy["spec"]["egress"] = [{}]
 
 
 _SERVER = ("exec", "--namespace", "data", "postgres-0", "--", "psql", "--username=postgres", "--command")
