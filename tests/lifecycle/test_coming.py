@@ -1,6 +1,6 @@
 """An `up` that is killed, and killed again: `make test` runs this first, where there is no cluster, and then goes on.
 
-So every later proof is one of a stack whose making was broken off twice.
+So every later proof is one of a stack whose making was broken off twice, and whose nodes went away in between.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ DEAD_SECONDS = 30
 
 @pytest.mark.concept("A11")
 def test_an_up_that_was_killed_leaves_what_the_next_one_goes_on_with() -> None:
-    """`up` is killed while nodes are made, and the next one while Cilium is installed: half made, and known as such."""
+    """`up` is killed while nodes are made, the next one while Cilium is installed; then the nodes are removed."""
     name = lifecycle.settings().cluster
     if kind.health(name) is not Health.ABSENT:
         pytest.skip(f"the cluster {name} is there: it would be taken for half made; `make down` removes it")
@@ -32,6 +32,8 @@ def test_an_up_that_was_killed_leaves_what_the_next_one_goes_on_with() -> None:
     assert kind.health(name) is Health.HALF_MADE
     _killed_up("Cilium is being installed", lambda: _has_daemon_set(name))
     assert kind.health(name) is Health.HEALTHY
+    _docker("rm", "--force", "--volumes", *_docker("ps", "--all", "--quiet", "--filter", f"network={name}").split())
+    assert kind.health(name) is Health.ABSENT
 
 
 def _killed_up(when: str, holds: Callable[[], bool]) -> None:
@@ -66,9 +68,12 @@ def _kill_session(session: int) -> list[int]:
     return found
 
 
+def _docker(*arguments: str) -> str:
+    return subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=60, check=True).stdout
+
+
 def _runs(container: str) -> bool:
-    listed = ["docker", "ps", "--quiet", "--filter", f"name=^{container}$"]
-    return bool(subprocess.run(listed, capture_output=True, text=True, timeout=60, check=False).stdout.strip())
+    return bool(_docker("ps", "--quiet", "--filter", f"name=^{container}$").strip())
 
 
 def _has_daemon_set(name: str) -> bool:
