@@ -7,12 +7,13 @@ import contextlib
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.cluster.kube import eventually
+from tests.cluster.nodes import docker
 from toolchain import kind, lifecycle, paths
 from toolchain.kind import Health
 
@@ -32,28 +33,23 @@ def test_an_up_that_was_killed_leaves_what_the_next_one_goes_on_with() -> None:
     assert kind.health(name) is Health.HALF_MADE
     _killed_up("Cilium is being installed", lambda: _has_daemon_set(name))
     assert kind.health(name) is Health.HEALTHY
-    _docker("rm", "--force", "--volumes", *_docker("ps", "--all", "--quiet", "--filter", f"network={name}").split())
+    docker("rm", "--force", "--volumes", *docker("ps", "--all", "--quiet", "--filter", f"network={name}").split())
     assert kind.health(name) is Health.ABSENT
 
 
 def _killed_up(when: str, holds: Callable[[], bool]) -> None:
     """Starts `up`, and kills it with every program that it started as soon as the condition holds."""
-    command, deadline = [str(BLUEPRINT), "up"], time.monotonic() + REACHED_SECONDS
-    with subprocess.Popen(command, start_new_session=True) as running:
+    with subprocess.Popen([str(BLUEPRINT), "up"], start_new_session=True) as running:
+
+        def reached() -> bool:
+            assert running.poll() is None, f"`up` ended by itself with {running.returncode} before {when}"
+            return holds()
+
         try:
-            while not holds():
-                assert running.poll() is None, f"`up` ended by itself with {running.returncode} before {when}"
-                assert time.monotonic() < deadline, f"after {REACHED_SECONDS} s still not: {when}"
-                time.sleep(0.5)
+            eventually(when, reached, seconds=REACHED_SECONDS)
         finally:
-            _kill_all(running.pid)
-
-
-def _kill_all(session: int) -> None:
-    deadline = time.monotonic() + DEAD_SECONDS
-    while living := _kill_session(session):
-        assert time.monotonic() < deadline, f"after {DEAD_SECONDS} s still alive: {living}"
-        time.sleep(0.1)
+            dead = "every program that `up` started is dead"
+            eventually(dead, lambda: not _kill_session(running.pid), seconds=DEAD_SECONDS)
 
 
 def _kill_session(session: int) -> list[int]:
@@ -68,12 +64,8 @@ def _kill_session(session: int) -> list[int]:
     return found
 
 
-def _docker(*arguments: str) -> str:
-    return subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=60, check=True).stdout
-
-
 def _runs(container: str) -> bool:
-    return bool(_docker("ps", "--quiet", "--filter", f"name=^{container}$").strip())
+    return bool(docker("ps", "--quiet", "--filter", f"name=^{container}$").strip())
 
 
 def _has_daemon_set(name: str) -> bool:

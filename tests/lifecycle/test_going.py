@@ -4,12 +4,14 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.cluster.kube import eventually
+from tests.cluster.nodes import docker
 from toolchain import kind, lifecycle, paths, stack
 from toolchain.kind import Health
 
@@ -47,20 +49,9 @@ def _refuses(command: str, **environment: str) -> str:
     return " ".join(done.stderr.split())
 
 
-def _docker(*arguments: str) -> str:
-    return subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=60, check=True).stdout
-
-
 def _containers(*options: str) -> list[str]:
     """The ids of the cluster's containers, its registry included."""
-    return _docker("ps", "--quiet", "--filter", f"network={lifecycle.settings().cluster}", *options).split()
-
-
-def _until(what: str, holds: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"after {seconds:.0f} s still not: {what}"
-        time.sleep(0.5)
+    return docker("ps", "--quiet", "--filter", f"network={lifecycle.settings().cluster}", *options).split()
 
 
 def _products_are_served() -> None:
@@ -72,7 +63,7 @@ def _products_are_served() -> None:
         except httpx.HTTPError:
             return False
 
-    _until("products are served", answers, SERVING_SECONDS)
+    eventually("products are served", answers, seconds=SERVING_SECONDS)
 
 
 @pytest.mark.concept("A11")
@@ -98,17 +89,17 @@ def test_preview_status_and_urls_answer() -> None:
 @pytest.fixture
 def stranger() -> Iterator[str]:
     """A kind cluster's node, by its label, that this project did not make; it is never started."""
-    image = _docker("images", "--quiet", "blueprint/node").split()[0]
-    _docker("create", "--name", f"{STRANGER}-control-plane", "--label", f"io.x-k8s.kind.cluster={STRANGER}", image)
+    image = docker("images", "--quiet", "blueprint/node").split()[0]
+    docker("create", "--name", f"{STRANGER}-control-plane", "--label", f"io.x-k8s.kind.cluster={STRANGER}", image)
     yield STRANGER
-    _docker("rm", "--force", f"{STRANGER}-control-plane")
+    docker("rm", "--force", f"{STRANGER}-control-plane")
 
 
 def test_a_cluster_that_is_not_ours_is_not_touched(stranger: str) -> None:
     """`up` and `down` under the name of somebody else's cluster refuse, and leave it alone."""
     for command in ("up", "down"):
         assert "that this project did not make" in _refuses(command, BLUEPRINT_CLUSTER=stranger)
-    assert f"{stranger}-control-plane" in _docker("ps", "--all", "--format", "{{.Names}}")
+    assert f"{stranger}-control-plane" in docker("ps", "--all", "--format", "{{.Names}}")
 
 
 def test_a_taken_port_is_named_before_anything_is_made() -> None:
@@ -120,7 +111,7 @@ def test_a_taken_port_is_named_before_anything_is_made() -> None:
         said = _refuses("up", BLUEPRINT_CLUSTER="blueprint-elsewhere", BLUEPRINT_GATEWAY_PORT=str(port))
     assert f"port {port} of 127.0.0.1 is taken" in said
     assert "BLUEPRINT_GATEWAY_PORT=<port> make up" in said
-    assert not _docker("ps", "--all", "--quiet", "--filter", "name=blueprint-elsewhere").strip()
+    assert not docker("ps", "--all", "--quiet", "--filter", "name=blueprint-elsewhere").strip()
 
 
 def test_another_name_does_not_replace_the_cluster() -> None:
@@ -143,7 +134,7 @@ def test_a_cluster_without_its_state_is_not_overwritten(tmp_path: Path) -> None:
 @pytest.mark.concept("B4")
 def test_stopped_nodes_are_started_again() -> None:
     """All containers are stopped, as by a reboot: `up` mends the cluster, and products are served again."""
-    _docker("stop", "--time", "5", *_containers())
+    docker("stop", "--time", "5", *_containers())
     assert kind.health(lifecycle.settings().cluster) is Health.STOPPED
     _succeeds("up")
     _products_are_served()
@@ -154,9 +145,9 @@ def test_down_leaves_nothing_behind() -> None:
     """`down` removes every container, network, volume and firewall rule of the cluster, and empties the state."""
     name = lifecycle.settings().cluster
     _succeeds("down")
-    assert not _docker("ps", "--all", "--quiet", "--filter", f"label=io.x-k8s.kind.cluster={name}").strip()
+    assert not docker("ps", "--all", "--quiet", "--filter", f"label=io.x-k8s.kind.cluster={name}").strip()
     for listing in (["ps", "--all"], ["network", "ls"], ["volume", "ls"]):
-        left = _docker(*listing, "--quiet", "--filter", f"name={name}")
+        left = docker(*listing, "--quiet", "--filter", f"name={name}")
         assert not left.strip(), f"docker {' '.join(listing)}: {left}"
     rules = subprocess.run(["iptables-save"], capture_output=True, text=True, timeout=30, check=True).stdout
     assert f"blueprint-egress-guard:{name}" not in rules
