@@ -1,7 +1,8 @@
 """A pytest plugin: which concept each test proves, and how it went. `toolchain.proving` makes one table of all runs.
 
 A test names its concepts by `@pytest.mark.concept("B6", "A7")`; the names stand in docs/concepts/concepts.toml.
-Where `BLUEPRINT_PROOFS` names a file, each result is added to it as a line of JSON; else a table ends the run.
+Where `BLUEPRINT_PROOFS` names a file, each result is added to it as a line of JSON, and each failure with its reason;
+else a table ends the run.
 """
 
 import os
@@ -12,6 +13,9 @@ from typing import Any
 import pytest
 
 from toolchain import proofs
+
+REASON_CHARACTERS = 1500
+"""Of a failure, at the end of all runs; its whole text stands where it happened."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -43,9 +47,20 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     ]
     file = os.environ.get(proofs.VARIABLE)
     if file:
-        proofs.append(Path(file), found)
+        proofs.append(Path(file), [*found, *_failures(terminalreporter)])
     elif found:
         proofs.show(found)
+
+
+def _failures(terminalreporter: Any) -> list[proofs.Failure]:
+    reports = [report for result in ("error", "failed") for report in terminalreporter.stats.get(result, [])]
+    return [proofs.Failure(report.nodeid, _reason(report)) for report in reports]
+
+
+def _reason(report: Any) -> str:
+    """The beginning of what the exception says; or, of what is no test's (a file that cannot be read), the end."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    return str(crash.message)[:REASON_CHARACTERS] if crash else str(report.longrepr)[-REASON_CHARACTERS:]
 
 
 def _concepts(item: pytest.Item) -> list[str]:

@@ -1,10 +1,10 @@
-"""What the live tests proved, concept by concept: a file of results that several runs fill, and the table of it."""
+"""What the live tests proved, concept by concept, and what failed: a file that several runs fill, and its table."""
 
 import json
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.table import Table
 
@@ -33,20 +33,42 @@ class Proof(NamedTuple):
     seconds: float
 
 
+class Failure(NamedTuple):
+    """A test that did not pass.
+
+    Attributes:
+        test: its node id, as pytest takes it.
+        why: what it says of that, in a few lines.
+    """
+
+    test: str
+    why: str
+
+
 def concepts() -> dict[str, str]:
     """All concepts: id → name, in their order."""
     return {str(key): str(name) for key, name in tomllib.loads((paths.ROOT / CONCEPTS).read_text()).items()}
 
 
-def append(file: Path, found: Iterable[Proof]) -> None:
+def append(file: Path, found: Iterable[Proof | Failure]) -> None:
     """Adds results to a file, one line of JSON each."""
     with file.open("a") as opened:
-        opened.writelines(json.dumps(proof) + "\n" for proof in found)
+        opened.writelines(json.dumps({type(one).__name__: one}) + "\n" for one in found)
 
 
 def read(file: Path) -> list[Proof]:
-    """All results of a file; none where there is no file."""
-    return [Proof(*json.loads(line)) for line in file.read_text().splitlines()] if file.exists() else []
+    """All proofs of a file; none where there is no file."""
+    return [Proof(*one) for one in _of_kind(file, Proof)]
+
+
+def failures(file: Path) -> list[Failure]:
+    """All failures of a file; none where there is no file."""
+    return [Failure(*one) for one in _of_kind(file, Failure)]
+
+
+def _of_kind(file: Path, kind: type[Proof] | type[Failure]) -> list[list[Any]]:
+    lines = file.read_text().splitlines() if file.exists() else []
+    return [values for line in lines for name, values in json.loads(line).items() if name == kind.__name__]
 
 
 def show(found: Iterable[Proof]) -> None:

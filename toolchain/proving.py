@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import indent
 
 from infra.settings import Target
 from toolchain import engine, kind, lifecycle, paths, proofs, stack
@@ -64,6 +65,8 @@ def test() -> None:
         console.print("skipped: the proofs that stop and remove the cluster (it was there before, or KEEP is set)")
     _print_concepts(results)
     console.print(f"proven in {time.monotonic() - started:.0f} s, `up` included")
+    for failure in proofs.failures(results):
+        console.print(f"✗ {failure.test}\n{indent(failure.why, '    ')}", markup=False, highlight=False)
     if failed:
         raise ToolchainError(
             f"failed: {', '.join(failed)}",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from toolchain import proofs
-from toolchain.proofs import Proof
+from toolchain.proofs import Failure, Proof
 
 GOOD = Proof("B6", "both ways in answer", "passed", 1.0)
 
@@ -16,6 +16,15 @@ def test_results_of_several_runs_are_read_together(tmp_path: Path) -> None:
     proofs.append(file, [Proof("A9", "pulled", "failed", 2.0)])
     assert proofs.read(file) == [GOOD, Proof("A9", "pulled", "failed", 2.0)]
     assert proofs.read(tmp_path / "none") == []
+
+
+def test_failures_stand_beside_the_proofs(tmp_path: Path) -> None:
+    file = tmp_path / "proofs.jsonl"
+    failure = Failure("tests/cluster/test_nodes.py::test_ready", "a node is not ready:\n  worker")
+    proofs.append(file, [GOOD, failure])
+    assert proofs.failures(file) == [failure]
+    assert proofs.read(file) == [GOOD]
+    assert proofs.failures(tmp_path / "none") == []
 
 
 @pytest.mark.parametrize("worse", ["failed", "error", "skipped"])
