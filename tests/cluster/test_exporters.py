@@ -127,13 +127,15 @@ def test_the_report_s_push_is_scraped(shop: Shop, kube: Kube, prometheus: Promet
     said = [json.loads(line) for line in job_from(kube, "shop", "report").splitlines() if line.startswith("{")]
     assert [line for line in said if line["event"] == "pushed"], said
     newest = [line for line in said if line["event"] == "sales"][-1]
+    assert newest["orders"] > 0
+    pushed = f'report_orders{{job="report",day="{newest["day"]}"}} >= {newest["orders"]}'
+    since = f'(max(report_last_success_timestamp_seconds{{job="report"}}) > {began})'
     eventually(
-        "the time of the last report is after this test began",
-        lambda: prometheus.total('max(report_last_success_timestamp_seconds{job="report"})') >= began,
+        f"a report of after this test began has {newest}",
+        lambda: bool(prometheus.instant(f"{pushed} and on () {since}")),
         seconds=SEEN_SECONDS,
+        diagnose=lambda: str(prometheus.by("day", 'report_orders{job="report"}')),
     )
-    pushed = prometheus.by("day", 'report_orders{job="report"}')
-    assert pushed[newest["day"]] >= newest["orders"] > 0
 
 
 @pytest.mark.concept("H7")
