@@ -15,6 +15,8 @@ from toolchain import programs
 
 KUBECTL_SECONDS = 60
 POLL_SECONDS = 0.5
+PATIENT_POLL_SECONDS = 2.0
+"""Whoever has waited for long looks less often: each look takes the processor from what is waited for."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def eventually(
     while not holds():
         waited = time.monotonic() - started
         assert waited < seconds, f"after {waited:.0f} s still not: {what}\n{diagnose()}"
-        time.sleep(POLL_SECONDS)
+        time.sleep(min(max(POLL_SECONDS, waited / 10), PATIENT_POLL_SECONDS))
     return time.monotonic() - started
 
 
