@@ -24,8 +24,8 @@ LASTS_SECONDS = 230
 """How long a fault goes on by itself at most: longer than its alert may take, so that a test that dies leaves none."""
 FULL = "/mnt/filling"
 WAITING = 150
-EXPLODING = "exploding"
-"""The metric of the explosion of labels."""
+EXPLODING, EXPLODING_SERIES = "exploding", 600
+"""The metric of the explosion of labels, and how many series it has: more than the Pushgateway's job may."""
 _ASK = """
 import sys, time, urllib.error, urllib.request
 until = time.monotonic() + float(sys.argv[2])
@@ -199,7 +199,7 @@ def target_missing(kube: Kube) -> Iterator[None]:
 def label_explosion(kube: Kube) -> Iterator[None]:
     """More series are pushed under the name of one who may push than its job may have."""
     group = "/metrics/job/report/trial/exploding"
-    series = "".join(f'{EXPLODING}{{id="{number}"}} 1\n' for number in range(600))
+    series = "".join(f'{EXPLODING}{{id="{number}"}} 1\n' for number in range(EXPLODING_SERIES))
     with pushgateway(kube) as http:
         http.put(group, content=series).raise_for_status()
         try:
