@@ -34,9 +34,12 @@ SIDE_BY_SIDE = "live tests, side by side"
 PHASES: Mapping[str, tuple[str, ...]] = {
     "files, by the programs that read them": ("tests/program", "-m", "image_program"),
     # Alerts come first, while nothing that other proofs did is one; they leave the processor to the plugin's tests,
-    # which have a control plane of their own.
-    "alerts, and the plugin": (ALERTS, CONFORMANCE, "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"),
-    SIDE_BY_SIDE: ("tests/cluster", CHART, f"--ignore={ALERTS}", "-m", "not serial", "-n", str(WORKERS)),
+    # most of which have a control plane of their own.
+    "alerts, and the plugin beside them": (
+        *(ALERTS, CONFORMANCE, "-m", "serial or nodeless"),
+        *("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"),
+    ),
+    SIDE_BY_SIDE: ("tests/cluster", CONFORMANCE, CHART, "-m", "not serial and not nodeless", "-n", str(WORKERS)),
     "the web page": ("tests/browser",),
     "live tests that wait": (*MOSTLY_WAITING, "-m", "serial", "-n", "3", "--dist", "loadfile"),
     "live tests that disturb": (

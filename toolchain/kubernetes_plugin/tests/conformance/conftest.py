@@ -24,6 +24,7 @@ from toolchain.kubernetes_plugin.tests.conformance.servers import control_plane
 
 KUBECONFIG_VARIABLE = "BLUEPRINT_CONFORMANCE_KUBECONFIG"
 IMAGE_VARIABLE = "BLUEPRINT_CONFORMANCE_IMAGE"
+HERE = Path(__file__).parent
 Program = Callable[[], None]
 
 
@@ -31,13 +32,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", f"needs_kubelet: runs pods of {IMAGE_VARIABLE} on the real cluster of {KUBECONFIG_VARIABLE}"
     )
+    config.addinivalue_line("markers", "nodeless: all others of this suite, whose control plane is their own")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if {KUBECONFIG_VARIABLE, IMAGE_VARIABLE} <= os.environ.keys():
-        return
-    for item in items:
-        if item.get_closest_marker("needs_kubelet"):
+    kubelet = {KUBECONFIG_VARIABLE, IMAGE_VARIABLE} <= os.environ.keys()
+    for item in (one for one in items if one.path.is_relative_to(HERE)):
+        if not item.get_closest_marker("needs_kubelet"):
+            item.add_marker("nodeless")
+        elif not kubelet:
             item.add_marker(pytest.mark.skip(reason=f"needs a kubelet: set {KUBECONFIG_VARIABLE}, {IMAGE_VARIABLE}"))
 
 
