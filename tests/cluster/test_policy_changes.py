@@ -164,6 +164,7 @@ def test_a_changed_policy_moves_its_cells_and_no_others(room: Room) -> None:
     room.settles("as declared again", FIRST | SECOND)
 
 
+@pytest.mark.serial  # seconds count: Cilium makes the pod's program anew, which takes long beside others
 @pytest.mark.concept("B5", "I5", "I6")
 def test_a_relabelled_pod_has_its_new_rights_and_no_old_ones_within_2_seconds(room: Room) -> None:
     """The first client takes the second's label: it loses the left, gains the right → back; nobody else notices."""
