@@ -1,6 +1,7 @@
 """What Alertmanager has, and what it told whom: asked from inside, since the network lets no test reach these pods."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ from tests.cluster.shop import PYTHON
 SPACE = "observability"
 ALERTMANAGER = "alertmanager-0"
 OWN = "http://localhost:9093"
+ATTEMPTS = 5
 ALWAYS = frozenset({"Watchdog"})
 SYMPTOMS = frozenset({"GatewayErrorBudgetBurn", "GatewayLatencyBudgetBurn"})
 """What customers see, whatever the cause; nothing holds them back."""
@@ -49,13 +51,13 @@ class Told:
 
     def active(self) -> list[Active]:
         """The alerts that fire, those that are held back among them; without the one that always does."""
-        printed = self._amtool("--output=json", "alert", "query", "--active", "--inhibited")
-        found = [Active(one["labels"], one["status"]["state"] == "suppressed") for one in json.loads(printed)]
+        printed = self._json(self._amtool, "--output=json", "alert", "query", "--active", "--inhibited")
+        found = [Active(one["labels"], one["status"]["state"] == "suppressed") for one in printed]
         return [one for one in found if one.name not in ALWAYS]
 
     def fires(self, name: str) -> bool:
         """Whether there is such an alert."""
-        return name in json.dumps(json.loads(self._amtool("--output=json", "alert", "query", f"alertname={name}")))
+        return name in json.dumps(self._json(self._amtool, "--output=json", "alert", "query", f"alertname={name}"))
 
     def silence(self, *matchers: str) -> str:
         """Makes a silence of ten minutes; its id."""
@@ -67,7 +69,7 @@ class Told:
 
     def silences(self) -> list[str]:
         """The ids of the silences in force."""
-        return [one["id"] for one in json.loads(self._amtool("--output=json", "silence", "query"))]
+        return [one["id"] for one in self._json(self._amtool, "--output=json", "silence", "query")]
 
     def open_groups(self) -> set[Group]:
         """The groups of which the pager was told that they fire, and not yet that it is over."""
@@ -89,7 +91,12 @@ class Told:
     def _items(self, service: str, path: str, **query: str) -> list[dict[str, Any]]:
         parameters = urlencode({**query, "size": 100})
         program = ["exec", "--namespace", SPACE, f"{service}-0", "--", PYTHON, "-c", _FETCH]
-        return list(json.loads(self.kube.run(*program, f"{path}?{parameters}"))["items"])
+        return list(self._json(self.kube.run, *program, f"{path}?{parameters}")["items"])
+
+    @staticmethod
+    def _json(asks: Callable[..., str], *arguments: str) -> Any:
+        """What was answered. Asked again where nothing came: `exec` may lose the output of a quick one."""
+        return json.loads(next(filter(None, (asks(*arguments) for _ in range(ATTEMPTS))), ""))
 
     def _amtool(self, *arguments: str) -> str:
         program = ["exec", "--namespace", SPACE, ALERTMANAGER, "--", "amtool", f"--alertmanager.url={OWN}"]
