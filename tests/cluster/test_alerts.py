@@ -188,7 +188,7 @@ def test_alerting_is_alive(kube: Kube) -> None:
 def test_an_explosion_of_labels_is_refused_and_its_mail_waits_for_a_mailbox_that_is_away(
     kube: Kube, told: Told
 ) -> None:
-    """600 series at once: no store takes them, LabelExplosion fires. No mailbox: the pager says so; back: the mail."""
+    """600 series at once: the limit holds, LabelExplosion fires. No mailbox: the pager says so; back: the mail."""
     since = datetime.now(UTC)
     mail = ("LabelExplosion", "")
     with ExitStack() as faults:

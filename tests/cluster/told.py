@@ -14,6 +14,7 @@ SPACE = "observability"
 ALERTMANAGER = "alertmanager-0"
 OWN = "http://localhost:9093"
 ATTEMPTS = 5
+"""Each takes its time: `exec` starts a program in a container."""
 ALWAYS = frozenset({"Watchdog"})
 SYMPTOMS = frozenset({"GatewayErrorBudgetBurn", "GatewayLatencyBudgetBurn"})
 """What customers see, whatever the cause; nothing holds them back."""
@@ -95,7 +96,7 @@ class Told:
 
     @staticmethod
     def _json(asks: Callable[..., str], *arguments: str) -> Any:
-        """What was answered. Asked again where nothing came: `exec` may lose the output of a quick one."""
+        """What a read answers. It changes nothing, so it is asked again where `exec` has lost the answer."""
         return json.loads(next(filter(None, (asks(*arguments) for _ in range(ATTEMPTS))), ""))
 
     def _amtool(self, *arguments: str) -> str:
