@@ -63,6 +63,12 @@ INHIBITIONS = (
         (label("alertname", "HighErrorRate", "HighLatency", "BrokerLag", "QueueStuck"),),
     ),
     Inhibition(
+        "how long an error took is not how long an answer takes: who is paged for errors looks at those first",
+        (label("alertname", "HighErrorRate"),),
+        (label("alertname", "HighLatency"),),
+        same=("namespace", "service"),
+    ),
+    Inhibition(
         "what crashes cannot be read",
         (label("alertname", "PodCrashLooping"),),
         (label("alertname", "TargetMissing"),),

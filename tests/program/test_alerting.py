@@ -74,6 +74,7 @@ def test_a_mail_says_what_it_is_about_and_where_to_read_on() -> None:
 
 NODE = {"alertname": "NodeDown", "severity": "page", "node": "worker"}
 ORDERS = {"namespace": "shop", "service": "orders"}
+FAILING = {"alertname": "HighErrorRate", "severity": "page", **ORDERS}
 DOWN = {"alertname": "ServiceDown", "severity": "page", **ORDERS}
 STORE = {"alertname": "ServiceDown", "severity": "page", "namespace": "data", "service": "postgres"}
 POD = {"namespace": "shop", "pod": "orders-1"}
@@ -88,6 +89,7 @@ POD = {"namespace": "shop", "pod": "orders-1"}
         ({"alertname": "HighErrorRate", **ORDERS}, DOWN),
         ({"alertname": "TargetMissing", "job": "services", **ORDERS}, DOWN),
         ({"alertname": "PodCrashLooping", **ORDERS}, DOWN),
+        ({"alertname": "HighLatency", **ORDERS}, FAILING),
         ({"alertname": "HighErrorRate", **ORDERS}, STORE),
         ({"alertname": "QueueStuck", **ORDERS}, STORE),
         ({"alertname": "TargetMissing", **POD}, {"alertname": "PodCrashLooping", **POD}),
@@ -107,6 +109,7 @@ def test_what_follows_from_an_alert_is_held_back(effect: Labels, cause: Labels) 
     [
         ({"alertname": "ServiceDown", "node": "worker2", **ORDERS}, NODE),
         ({"alertname": "ServiceDown", **ORDERS}, NODE),
+        ({"alertname": "HighLatency", "namespace": "shop", "service": "inventory"}, FAILING),
         ({"alertname": "DiskFilling", "severity": "page", "node": "worker"}, NODE),
         ({"alertname": "HighErrorRate", "namespace": "shop", "service": "catalog"}, DOWN),
         ({"alertname": "GatewayErrorBudgetBurn", "severity": "page", "namespace": "edge"}, STORE),
