@@ -2,8 +2,6 @@
 
 import base64
 import json
-import ssl
-import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,48 +18,12 @@ from cryptography.x509.oid import NameOID
 
 from policies.personas import Persona, Way
 from policies.personas.subjects import ACCOUNTS
+from tests.cluster.api import Api
 from tests.cluster.kube import Kube, eventually
 
 TOKEN_SECONDS = 600  # the least that TokenRequest gives
 CERTIFICATE_SECONDS = 3600
-CONNECTIONS = 8
-SECONDS = 20
 SIGNED_SECONDS = 30
-
-
-@dataclass(frozen=True)
-class Api:
-    """The API server's address and the certificate of who signs for it."""
-
-    server: str
-    authority: str
-
-    @classmethod
-    def of(cls, kube: Kube) -> "Api":
-        """As the administrator's kubeconfig says."""
-        (cluster,) = (one["cluster"] for one in _content(kube)["clusters"])
-        return cls(cluster["server"], base64.b64decode(cluster["certificate-authority-data"]).decode())
-
-    def client(self, token: str | None = None, pair: tuple[str, str] | None = None) -> httpx.Client:
-        """A client by a bearer token, or by a certificate and its key (PEM), or as nobody. Threads may share it."""
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return httpx.Client(
-            base_url=self.server,
-            verify=self._trust(pair),
-            headers=headers,
-            timeout=SECONDS,
-            trust_env=False,
-            limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
-        )
-
-    def _trust(self, pair: tuple[str, str] | None) -> ssl.SSLContext:
-        context = ssl.create_default_context(cadata=self.authority)
-        if pair:
-            with tempfile.NamedTemporaryFile("w") as file:  # the library reads certificates from files only
-                file.write("".join(pair))
-                file.flush()
-                context.load_cert_chain(file.name)
-        return context
 
 
 @dataclass(frozen=True)
@@ -95,19 +57,6 @@ class Caller:
         file.unlink()
 
 
-def _content(kube: Kube) -> dict[str, Any]:
-    return dict(yaml.safe_load(Path(kube.kubeconfig).read_text()))
-
-
-def administrator(kube: Kube) -> httpx.Client:
-    """The cluster's administrator, as the kubeconfig has it."""
-    (user,) = (one["user"] for one in _content(kube)["users"])
-    if "token" in user:
-        return Api.of(kube).client(user["token"])
-    certificate, key = (base64.b64decode(user[f"client-{part}-data"]).decode() for part in ("certificate", "key"))
-    return Api.of(kube).client(pair=(certificate, key))
-
-
 def known(api: Api, http: httpx.Client, credentials: dict[str, str]) -> Caller:
     """The caller, as the API server itself says who it is."""
     user = whoami(http)
@@ -129,7 +78,7 @@ def asked_who(http: httpx.Client) -> httpx.Response:
 
 def by_certificate(kube: Kube, common_name: str, *organizations: str) -> Caller:
     """A certificate through the CertificateSigningRequest API: asked for, approved by the administrator, signed."""
-    api, key = Api.of(kube), ec.generate_private_key(ec.SECP256R1())
+    api, key = Api.of(kube.kubeconfig), ec.generate_private_key(ec.SECP256R1())
     name = f"test-{uuid.uuid4().hex[:12]}"
     attributes = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, one) for one in organizations]
     subject = x509.Name([*attributes, x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
@@ -180,7 +129,7 @@ def account_token(kube: Kube, namespace: str, account: str, **spec: Any) -> str:
 
 def by_token(kube: Kube, token: str) -> Caller:
     """Whomever the API server takes the token's bearer for."""
-    api = Api.of(kube)
+    api = Api.of(kube.kubeconfig)
     return known(api, api.client(token), {"token": token})
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from tests.cluster.api import reader
 from toolchain import programs
 
 KUBECTL_SECONDS = 60
@@ -39,8 +40,8 @@ class Kube:
         return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=seconds, check=False)
 
     def get(self, *arguments: str) -> dict[str, Any]:
-        """An object, or a list of them, as kubectl gives it in JSON."""
-        return dict(json.loads(self.run("get", *arguments, "--output", "json")))
+        """An object, or a list of them, as `kubectl get` gives it in JSON, for its arguments."""
+        return reader(self.kubeconfig).get(*arguments)
 
     def items(self, *arguments: str) -> list[dict[str, Any]]:
         """The objects of a list."""

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 
 from policies.personas.table import Cell
-from tests.cluster.callers import CONNECTIONS, Caller
+from tests.cluster.api import CONNECTIONS
+from tests.cluster.callers import Caller
 
 NOTHING = "can-cannot"
 """What requests name. It does not exist, so a request that is allowed finds nothing and changes nothing."""

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from policies.admission.exceptions import TOKENS
 from policies.personas import AUDITOR, PERSONAS, PLATFORM_ADMIN, SHOP_DEVELOPER, Persona, Way
 from policies.personas.subjects import ACCOUNTS, oidc_group
+from tests.cluster.api import Api
 from tests.cluster.callers import (
-    Api,
     account_token,
     asked_who,
     by_certificate,
@@ -39,7 +39,7 @@ def issuer(kube: Kube, outputs: dict[str, Any]) -> Iterator[Issuer]:
 
 @pytest.fixture
 def api(kube: Kube) -> Api:
-    return Api.of(kube)
+    return Api.of(kube.kubeconfig)
 
 
 def status_of(api: Api, token: str) -> int:

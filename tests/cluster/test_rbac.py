@@ -10,7 +10,8 @@ import pytest
 
 from policies.personas import AUDITOR, PERSONAS, RELEASE_BOT, Persona, Way
 from policies.personas.table import cells
-from tests.cluster.callers import Caller, administrator, by_certificate, persona_by
+from tests.cluster.api import client_of
+from tests.cluster.callers import Caller, by_certificate, persona_by
 from tests.cluster.issuing import Issuer, issuer_of
 from tests.cluster.kube import Kube, eventually
 from tests.cluster.rights import allowed, rights_in, wrong_cells
@@ -34,7 +35,7 @@ def issuer(kube: Kube, outputs: dict[str, Any]) -> Iterator[Issuer]:
 @pytest.fixture(scope="module")
 def admin(kube: Kube) -> Iterator[httpx.Client]:
     """The administrator, for reviews."""
-    with administrator(kube) as http:
+    with client_of(kube.kubeconfig) as http:
         yield http
 
 
