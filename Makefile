@@ -2,6 +2,10 @@
 PYTHON := .venv/bin/python
 BLUEPRINT := .venv/bin/blueprint
 
+# Bytecode is kept, and out of the tree: else each of the many processes compiles the same sources anew.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
+
 .venv/.ready: pyproject.toml uv.lock toolchain/bootstrap
 	@toolchain/bootstrap
 	@touch $@

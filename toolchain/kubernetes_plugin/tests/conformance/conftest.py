@@ -152,7 +152,7 @@ class World:
         """Updates the stack to the program."""
         self._program = program
         self.messages = []
-        return self.stack.up(on_output=self.messages.append, color="never", **options)
+        return self.stack.up(on_output=self.messages.append, color="never", show_secrets=False, **options)
 
     def fails(self, program: Program, **options: Any) -> str:
         """Updates the stack to a program that must fail, and gives all that was printed."""
