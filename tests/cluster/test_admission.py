@@ -69,7 +69,7 @@ def test_a_bad_manifest_is_refused_at_its_stage(kube: Kube, governed: str, image
 
 
 @pytest.mark.concept("D2", "I9")
-@pytest.mark.parametrize("make", {bad.good for bad in BAD}, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", dict.fromkeys(bad.good for bad in BAD), ids=lambda make: make.__name__)
 def test_a_mended_manifest_is_accepted(kube: Kube, governed: str, image: str, make: Callable[[str], Object]) -> None:
     """The manifests that the bad ones are made of, each without its change, are accepted, and nothing is warned of."""
     accepted = _offered(kube, governed, make(image))
