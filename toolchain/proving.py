@@ -37,7 +37,7 @@ PHASES: Mapping[str, tuple[str, ...]] = {
     # most of which have a control plane of their own.
     "alerts, and the plugin beside them": (
         *(ALERTS, CONFORMANCE, "-m", "serial or nodeless"),
-        *("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"),
+        *("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"),
     ),
     SIDE_BY_SIDE: ("tests/cluster", CONFORMANCE, CHART, "-m", "not serial and not nodeless", "-n", str(WORKERS)),
     "the web page": ("tests/browser",),
