@@ -42,6 +42,7 @@ def test_the_name_servers_are_on_two_nodes(kube: Kube) -> None:
     assert len({pod["spec"]["nodeName"] for pod in pods}) == len(pods) == 2
 
 
+@pytest.mark.concept("D11")
 def test_metrics_api_answers_for_nodes_and_pods(kube: Kube) -> None:
     """`kubectl top` gives CPU and memory of every node and of the shop's pods."""
     eventually(
