@@ -152,20 +152,19 @@ class Reader:
 
     def _resource(self, name: str) -> Resource:
         if name not in self._known:
-            self._known = dict(self._discovered())
+            self._known = self._discovered()
         assert name in self._known, f"get: the API server has no resource {name!r}"
         return self._known[name]
 
-    def _discovered(self) -> Iterator[tuple[str, Resource]]:
+    def _discovered(self) -> dict[str, Resource]:
         """Every name of every resource; of two with one name the group counts that the API server prefers."""
-        seen: set[str] = set()
+        found: dict[str, Resource] = {}
         for path in ("/api", "/apis"):
             for group in self._read(path, accept=DISCOVERY)["items"]:
                 for names, resource in _resources(path, group):
                     for name in names:
-                        if name not in seen:
-                            seen.add(name)
-                            yield name, resource
+                        found.setdefault(name, resource)
+        return found
 
     def _read(self, path: str, query: dict[str, str] | None = None, accept: str = "application/json") -> dict[str, Any]:
         for attempt in range(1, ATTEMPTS + 1):
