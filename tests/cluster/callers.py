@@ -24,6 +24,7 @@ from tests.cluster.kube import Kube, eventually
 TOKEN_SECONDS = 600  # the least that TokenRequest gives
 CERTIFICATE_SECONDS = 3600
 SIGNED_SECONDS = 30
+ACCOUNT_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,13 @@ def account_token(kube: Kube, namespace: str, account: str, **spec: Any) -> str:
     path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
     answer = json.loads(kube.run("create", "--raw", path, "--filename", "-", stdin=json.dumps(request)))
     return str(answer["status"]["token"])
+
+
+def default_account_token(kube: Kube, namespace: str) -> str:
+    """A token of the namespace's default account, which a new namespace has in a moment."""
+    account = ("get", "serviceaccount", "default", "--namespace", namespace)
+    eventually(f"{namespace}/default is there", lambda: kube.attempt(*account).returncode == 0, seconds=ACCOUNT_SECONDS)
+    return account_token(kube, namespace, "default")
 
 
 def by_token(kube: Kube, token: str) -> Caller:

@@ -3,20 +3,15 @@
 import json
 import re
 import uuid
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.cluster.api_server import (
-    ApiServer,
-    api_server,
-    client_certificate,
-    service_account_token,
-    username,
-)
+from tests.cluster.api import Api
+from tests.cluster.callers import by_certificate, default_account_token, whoami
 from tests.cluster.kube import Kube, eventually
 from tests.cluster.pods import idle_command, toolbox_pod
 from toolchain.control_plane import audit, keys, server
@@ -29,14 +24,15 @@ Object = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def api(kube: Kube) -> ApiServer:
-    return api_server(kube)
+def api(kube: Kube) -> Api:
+    return Api.of(kube.kubeconfig)
 
 
 @pytest.fixture(scope="module")
-def abac_reader(kube: Kube, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A client certificate of the user that ABAC knows, and RBAC does not."""
-    return client_certificate(kube, ABAC_USER, tmp_path_factory.mktemp("certificate"))
+def abac_reader(kube: Kube) -> Iterator[httpx.Client]:
+    """The user that ABAC knows, and RBAC does not, by a client certificate."""
+    with closing(by_certificate(kube, ABAC_USER).http) as http:
+        yield http
 
 
 def _pod(name: str, image: str, *, privileged: bool = False) -> Object:
@@ -48,15 +44,15 @@ def _pod(name: str, image: str, *, privileged: bool = False) -> Object:
 
 @pytest.mark.concept("D2")
 def test_each_stage_of_the_api_server_refuses_what_is_its_to_refuse(
-    kube: Kube, api: ApiServer, namespace: str, outputs: Object
+    kube: Kube, api: Api, namespace: str, outputs: Object
 ) -> None:
     """A request, mended step by step, is refused by authentication, authorization, validation, admission; then made."""
     pods, image = f"/api/v1/namespaces/{namespace}/pods", str(outputs["images"]["toolbox"])
     wrong, privileged = _pod("Not_A_Name", image, privileged=True), _pod("app", image, privileged=True)
-    token = service_account_token(kube, namespace)
-    with api.caller(token=f"{token}x") as nobody:
+    token = default_account_token(kube, namespace)
+    with api.client(f"{token}x") as nobody:
         assert _refusal(nobody.post(pods, json=wrong)) == (401, "Unauthorized", "Unauthorized")
-    with api.caller(token=token) as somebody:
+    with api.client(token) as somebody:
         code, reason, message = _refusal(somebody.post(pods, json=wrong))
         assert (code, reason) == (403, "Forbidden")
         assert f'User "system:serviceaccount:{namespace}:default" cannot create resource "pods"' in message
@@ -88,35 +84,38 @@ def _allow(kube: Kube, namespace: str, account: str, verbs: list[str]) -> None:
 
 
 @pytest.mark.concept("I2")
-def test_a_client_certificate_signed_through_the_csr_api_is_believed(api: ApiServer, abac_reader: Path) -> None:
+def test_a_client_certificate_signed_through_the_csr_api_is_believed(abac_reader: httpx.Client) -> None:
     """The API server takes the caller for the certificate's common name."""
-    with api.caller(certificate=abac_reader) as caller:
-        assert username(caller) == ABAC_USER
+    assert whoami(abac_reader)["username"] == ABAC_USER
 
 
 @pytest.mark.concept("I2")
-def test_a_bearer_token_is_believed_and_a_changed_one_is_not(kube: Kube, api: ApiServer, namespace: str) -> None:
+def test_a_bearer_token_is_believed_and_a_changed_one_is_not(kube: Kube, api: Api, namespace: str) -> None:
     """A service account's token is accepted; the same with one letter changed is answered with 401."""
-    token = service_account_token(kube, namespace)
-    with api.caller(token=token) as caller:
-        assert username(caller) == f"system:serviceaccount:{namespace}:default"
+    token = default_account_token(kube, namespace)
+    with api.client(token) as caller:
+        assert whoami(caller)["username"] == f"system:serviceaccount:{namespace}:default"
     head, body, signature = token.split(".")
     forged = ".".join([head, body, signature[:10] + ("A" if signature[10] != "A" else "B") + signature[11:]])
-    with api.caller(token=forged) as forger:
+    with api.client(forged) as forger:
         assert forger.get("/api/v1/namespaces").status_code == 401
 
 
 @pytest.mark.concept("I2")
-def test_basic_authentication_is_refused(api: ApiServer) -> None:
+def test_basic_authentication_is_refused(api: Api) -> None:
     """A name and a password are answered with 401: Kubernetes dropped the flag that made it believe them in 1.19."""
-    with api.caller(basic=("admin", "admin")) as caller:
-        assert _refusal(caller.get("/api/v1/namespaces")) == (401, "Unauthorized", "Unauthorized")
+    with api.client() as caller:
+        assert _refusal(caller.get("/api/v1/namespaces", auth=("admin", "admin"))) == (
+            401,
+            "Unauthorized",
+            "Unauthorized",
+        )
 
 
 @pytest.mark.concept("I2")
-def test_who_shows_nothing_is_told_of_health_alone(api: ApiServer) -> None:
+def test_who_shows_nothing_is_told_of_health_alone(api: Api) -> None:
     """Without credentials the health paths and what a joining node asks for answer; all else is 401, not 403."""
-    with api.caller() as nobody:
+    with api.client() as nobody:
         assert {path: nobody.get(path).text for path in ("/livez", "/readyz", "/healthz")} == {
             "/livez": "ok",
             "/readyz": "ok",
@@ -128,42 +127,40 @@ def test_who_shows_nothing_is_told_of_health_alone(api: ApiServer) -> None:
 
 
 @pytest.mark.concept("I3")
-def test_abac_decides_what_rbac_does_not(kube: Kube, api: ApiServer, abac_reader: Path) -> None:
+def test_abac_decides_what_rbac_does_not(kube: Kube, abac_reader: httpx.Client) -> None:
     """RBAC gives the user nothing; the ABAC file lets it read, in one namespace, and nothing more."""
     before = _decisions(kube, "abac")
-    with api.caller(certificate=abac_reader) as reader:
-        for resource in ("pods", "configmaps"):
-            assert reader.get(f"/api/v1/namespaces/{ABAC_NAMESPACE}/{resource}").status_code == 200
-        assert _decisions(kube, "abac") >= before + 2
-        refused = {
-            "another verb": reader.delete(f"/api/v1/namespaces/{ABAC_NAMESPACE}/configmaps/kube-root-ca.crt"),
-            "another resource": reader.get(f"/api/v1/namespaces/{ABAC_NAMESPACE}/secrets"),
-            "another namespace": reader.get("/api/v1/namespaces/kube-system/configmaps"),
-            "every namespace": reader.get("/api/v1/configmaps"),
-        }
-        assert {what: answer.status_code for what, answer in refused.items()} == dict.fromkeys(refused, 403)
+    for resource in ("pods", "configmaps"):
+        assert abac_reader.get(f"/api/v1/namespaces/{ABAC_NAMESPACE}/{resource}").status_code == 200
+    assert _decisions(kube, "abac") >= before + 2
+    refused = {
+        "another verb": abac_reader.delete(f"/api/v1/namespaces/{ABAC_NAMESPACE}/configmaps/kube-root-ca.crt"),
+        "another resource": abac_reader.get(f"/api/v1/namespaces/{ABAC_NAMESPACE}/secrets"),
+        "another namespace": abac_reader.get("/api/v1/namespaces/kube-system/configmaps"),
+        "every namespace": abac_reader.get("/api/v1/configmaps"),
+    }
+    assert {what: answer.status_code for what, answer in refused.items()} == dict.fromkeys(refused, 403)
     for bindings in (["rolebindings", "--namespace", ABAC_NAMESPACE], ["clusterrolebindings"]):
         assert ABAC_USER not in kube.run("get", *bindings, "--output", "json")
 
 
 @pytest.mark.concept("I3")
 def test_the_rbac_rule_that_replaces_it_decides_beside_it(
-    kube: Kube, api: ApiServer, abac_reader: Path, namespace: str
+    kube: Kube, abac_reader: httpx.Client, namespace: str
 ) -> None:
     """A Role with the same rule gives the right elsewhere, at once, is named as the reason, and can be taken back."""
     path = f"/api/v1/namespaces/{namespace}/configmaps"
-    with api.caller(certificate=abac_reader) as reader:
-        assert reader.get(path).status_code == 403
-        verbs, resources = "--verb=get,list,watch", "--resource=pods,configmaps"
-        kube.run("create", "role", "reader", verbs, resources, "--namespace", namespace)
-        binding = ["rolebinding", "reader", "--namespace", namespace]
-        kube.run("create", *binding, "--role=reader", f"--user={ABAC_USER}")
-        _becomes(lambda: reader.get(path), 200)
-        assert _reason(kube, namespace, "configmaps").startswith("RBAC: allowed by RoleBinding")
-        assert _reason(kube, ABAC_NAMESPACE, "configmaps") == "", "ABAC says no reason"
-        kube.run("delete", *binding)
-        _becomes(lambda: reader.get(path), 403)
-        assert reader.get(f"/api/v1/namespaces/{ABAC_NAMESPACE}/configmaps").status_code == 200
+    assert abac_reader.get(path).status_code == 403
+    verbs, resources = "--verb=get,list,watch", "--resource=pods,configmaps"
+    kube.run("create", "role", "reader", verbs, resources, "--namespace", namespace)
+    binding = ["rolebinding", "reader", "--namespace", namespace]
+    kube.run("create", *binding, "--role=reader", f"--user={ABAC_USER}")
+    _becomes(lambda: abac_reader.get(path), 200)
+    assert _reason(kube, namespace, "configmaps").startswith("RBAC: allowed by RoleBinding")
+    assert _reason(kube, ABAC_NAMESPACE, "configmaps") == "", "ABAC says no reason"
+    kube.run("delete", *binding)
+    _becomes(lambda: abac_reader.get(path), 403)
+    assert abac_reader.get(f"/api/v1/namespaces/{ABAC_NAMESPACE}/configmaps").status_code == 200
 
 
 @pytest.mark.concept("I3")
@@ -229,10 +226,10 @@ def test_no_secret_lies_in_etcd_in_the_clear(cluster: str) -> None:
     assert values and all(value.startswith(PREFIX.encode()) for value in values)
 
 
-def test_a_denied_request_is_found_in_the_audit_log(kube: Kube, api: ApiServer, cluster: str, namespace: str) -> None:
+def test_a_denied_request_is_found_in_the_audit_log(kube: Kube, api: Api, cluster: str, namespace: str) -> None:
     """The log says who asked for what, from where, when, and that it was forbidden."""
     name = f"denied-{uuid.uuid4().hex[:8]}"
-    with api.caller(token=service_account_token(kube, namespace)) as caller:
+    with api.client(default_account_token(kube, namespace)) as caller:
         assert caller.get(f"/api/v1/namespaces/{namespace}/secrets/{name}").status_code == 403
     (event,) = _logged(cluster, name)
     assert event["user"]["username"] == f"system:serviceaccount:{namespace}:default"

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.api_server import api_server, service_account_token
+from tests.cluster.api import Api
+from tests.cluster.callers import default_account_token
 from tests.cluster.central_logs import (
     BEGIN,
     FOUND_SECONDS,
@@ -141,7 +142,7 @@ def test_the_control_plane_s_own_logs_are_there(central: CentralLogs) -> None:
 def test_a_denied_request_to_the_api_server_is_found(kube: Kube, namespace: str, central: CentralLogs) -> None:
     """The audit log is among the rest: who was refused what, found by name and code."""
     name, user = f"denied-{uuid.uuid4().hex[:8]}", f"system:serviceaccount:{namespace}:default"
-    with api_server(kube).caller(token=service_account_token(kube, namespace)) as caller:
+    with Api.of(kube.kubeconfig).client(default_account_token(kube, namespace)) as caller:
         assert caller.get(f"/api/v1/namespaces/{namespace}/secrets/{name}").status_code == 403
     query = f'{{service="audit"}} user:="{user}" verb:=get code:=403'
     (line,) = [line for line in central.found(query, "the refusal") if name in line.text]
