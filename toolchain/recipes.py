@@ -119,7 +119,7 @@ RECIPES: dict[str, Recipe] = {
         variables=(("github.com/projectcontour/contour/internal/build.Version", CONTOUR_VERSION),),
     ),
     "log-agent": Recipe("log_agent", ".", variables=(("main.version", COLLECTOR_VERSION),)),
-    "metrics-adapter": Recipe("metrics_adapter", "sigs.k8s.io/prometheus-adapter/cmd/adapter"),
+    "metrics-adapter": Recipe("suite", "./metrics_adapter"),
     "metrics-server": Recipe("metrics_server", "sigs.k8s.io/metrics-server/cmd/metrics-server"),
     "nats-exporter": Recipe(
         "nats_exporter",
