@@ -106,7 +106,6 @@ RECIPES: dict[str, Recipe] = {
     "kube-state-metrics": Recipe(
         "suite",
         "k8s.io/kube-state-metrics/v2",
-        ("timetzdata",),  # it computes when CronJobs are due in their own time zone, and its image has no files of them
         variables=(("github.com/prometheus/common/version.Version", KUBE_STATE_METRICS_VERSION),),
     ),
     "local-path-provisioner": Recipe("suite", "github.com/rancher/local-path-provisioner"),
