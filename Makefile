@@ -15,10 +15,14 @@ up: .venv/.ready ## Make the cluster and everything on it, or bring it to what t
 	@$(BLUEPRINT) up
 
 .PHONY: test
-test: check ## Prove it all: the checks, then every live test on the cluster (made if missing, and then removed)
-	@$(MAKE) --no-print-directory -C services thorough
+test: check ## Prove each concept: the checks, then the live tests on the cluster (made if missing, and then removed)
 	@$(BLUEPRINT) audit
 	@$(BLUEPRINT) test
+
+.PHONY: thorough
+thorough: .venv/.ready ## Prove at length what `test` proves once, on the cluster (made if missing, and kept)
+	@$(MAKE) --no-print-directory -C services thorough
+	@$(BLUEPRINT) thorough
 
 .PHONY: sabotage
 sabotage: .venv/.ready ## Break the cause of each concept on a running cluster to throw away, and see its live test fail

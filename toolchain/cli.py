@@ -102,7 +102,7 @@ for _work in (show, add, rewrite, drop):
     _command(_work, encryption_key)
 
 for _work in (
-    *(lifecycle.up, lifecycle.preview, lifecycle.down, lifecycle.clean, proving.test),
+    *(lifecycle.up, lifecycle.preview, lifecycle.down, lifecycle.clean, proving.test, proving.thorough),
     *(programs, urls, status, manifests, audit, sbom),
 ):
     _command(_work)

@@ -58,6 +58,12 @@ def up() -> None:
     console.print(f"ready in {time.monotonic() - started:.0f} s")
 
 
+def provide() -> None:
+    """Makes what `up` takes from the host, its programs and images, and leaves every cluster as it is."""
+    with _alone():
+        _provide(settings(), _own_health)
+
+
 def clean() -> None:
     """Drops the user's cache of programs, images, charts and wheels."""
     with step(f"remove {paths.cache()}"):
