@@ -53,13 +53,24 @@ def _killed_up(when: str, holds: Callable[[], bool]) -> None:
 
 
 def _kill_session(session: int) -> list[int]:
-    """Kills what lives of a session, whatever process groups it made; returns those that it found alive."""
+    """Kills what lives of a session, whatever process groups it made; returns those that it found alive.
+
+    All are stopped before the first is killed: kind, for one, removes its nodes when a `docker` that it started dies.
+    """
+    found = _living(session)
+    for what in (signal.SIGSTOP, signal.SIGKILL):
+        for process in found:
+            with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
+                os.kill(process, what)
+    return found
+
+
+def _living(session: int) -> list[int]:
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
             state, _, _, its_session = stat.read_text().rpartition(")")[2].split()[:4]
             if int(its_session) == session and state != "Z":
-                os.kill(int(stat.parent.name), signal.SIGKILL)
                 found.append(int(stat.parent.name))
     return found
 
