@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import indent
@@ -21,6 +21,7 @@ from toolchain.progress import console, step
 WORKERS = 5
 SECONDS = 2700
 """The longest that a phase may take."""
+RESULTS = "proofs.jsonl"
 UNTIL = "BLUEPRINT_PROVE_UNTIL"
 """Names, in seconds of Unix time, when a run must have ended: no phase begins that would take it beyond."""
 CONFORMANCE = "toolchain/kubernetes_plugin/tests/conformance"
@@ -89,40 +90,34 @@ THOROUGH = (Phase("the same at length", ("tests/cluster", LEDGER, "-m", "thoroug
 
 
 def test() -> None:
-    """Proves the stack on a live cluster."""
-    _prove(PHASES, removing=True)
-
-
-def thorough() -> None:
-    """Proves at length, on the cluster that is there or is then made, what `test` proves once."""
-    _prove(THOROUGH, removing=False)
-
-
-def _prove(phases: Sequence[Phase], *, removing: bool) -> None:
-    """Runs the phases on a cluster.
-
-    Args:
-        phases: what is to be proven.
-        removing: whether making and removing the cluster are to be proven too, where it was not there before.
+    """Proves each concept on a live cluster, and how the cluster comes and goes if it was not there before.
 
     Raises:
         ToolchainError: a proof failed.
     """
-    run = Run(paths.state() / "proofs.jsonl", _until(os.environ))
+    run = Run(paths.state() / RESULTS, _until(os.environ))
     lifecycle.provide()
     chosen = lifecycle.settings()
     absent = chosen.target is Target.KIND and kind.health(chosen.cluster) is Health.ABSENT
-    ours = removing and absent and not os.environ.get("KEEP")
-    if removing and absent:
+    if absent:
         run.prove(KILLED)
-    lifecycle.up()
-    run.environment |= _of_the_cluster()
-    for phase in (*phases, *((GONE if ours else KEPT,) if removing else ())):
-        run.prove(phase)
-    if removing and not ours:
+    removed = absent and not os.environ.get("KEEP")
+    run.prove_on_the_cluster((*PHASES, GONE if removed else KEPT))
+    if not removed:
         console.print("skipped: the proofs that stop and remove the cluster (it was there before, or KEEP is set)")
-    if ours and GONE in run.left_out:
+    elif GONE in run.left_out:
         lifecycle.down()
+    run.report()
+
+
+def thorough() -> None:
+    """Proves at length, on the cluster that is there or is then made, what `test` proves once.
+
+    Raises:
+        ToolchainError: a proof failed.
+    """
+    run = Run(paths.state() / RESULTS, _until(os.environ))
+    run.prove_on_the_cluster(THOROUGH)
     run.report()
 
 
@@ -150,6 +145,13 @@ class Run:
     def __post_init__(self) -> None:
         self.results.unlink(missing_ok=True)
         self.environment[proofs.VARIABLE] = str(self.results)
+
+    def prove_on_the_cluster(self, phases: Iterable[Phase]) -> None:
+        """Makes the cluster, or brings it to what the program says, and runs the phases one after the other."""
+        lifecycle.up()
+        self.environment |= _of_the_cluster()
+        for phase in phases:
+            self.prove(phase)
 
     def prove(self, phase: Phase) -> None:
         """Runs a phase, if it fits into the time. Its tests that fail are tried once more, one after the other.
@@ -193,15 +195,15 @@ class Run:
     def _passes(self, title: str, arguments: tuple[str, ...]) -> bool:
         command = [sys.executable, "-m", "pytest", "-q", *arguments]
         environment = os.environ | self.environment
-        with step(title):
-            try:
-                done = subprocess.run(command, cwd=paths.ROOT, env=environment, timeout=SECONDS, check=False)
-            except subprocess.TimeoutExpired:
-                console.print(
-                    f"{title}: not at its end after {SECONDS} s, so it was ended; what it began may be there still"
-                )
-                return False
-        return done.returncode == 0
+        try:
+            with step(title):
+                subprocess.run(command, cwd=paths.ROOT, env=environment, timeout=SECONDS, check=True)
+        except subprocess.CalledProcessError:
+            return False
+        except subprocess.TimeoutExpired:
+            console.print(f"not at its end after {SECONDS} s, so it was ended; what it began may be there still")
+            return False
+        return True
 
 
 def _titles(phases: Iterable[Phase]) -> str:

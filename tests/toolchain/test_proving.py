@@ -87,3 +87,13 @@ def test_an_end_that_is_no_number_is_refused(said: str) -> None:
 @pytest.mark.parametrize(("said", "until"), [({}, None), ({proving.UNTIL: ""}, None), ({proving.UNTIL: "90"}, 90.0)])
 def test_an_end_is_read(said: dict[str, str], until: float | None) -> None:
     assert proving._until(said) == until
+
+
+@pytest.mark.parametrize(
+    ("argument", "passes", "shown"), [("--version", True, "✓ live"), ("no/such/file", False, "✗ live")]
+)
+def test_a_phase_passes_when_pytest_does(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], argument: str, passes: bool, shown: str
+) -> None:
+    assert Run(tmp_path / "proofs.jsonl")._passes("live", (argument,)) is passes
+    assert shown in capfd.readouterr().err
