@@ -24,6 +24,8 @@ SECONDS = 2700
 RESULTS = "proofs.jsonl"
 UNTIL = "BLUEPRINT_PROVE_UNTIL"
 """Names, in seconds of Unix time, when a run must have ended: no phase begins that would take it beyond."""
+SLOWEST = ("--durations=10", "--durations-min=20")
+"""Each phase tells which of its tests took longest, in seconds: where its time goes."""
 CONFORMANCE = "toolchain/kubernetes_plugin/tests/conformance"
 CHART = "charts/microservice/tests"
 ALERTS = "tests/cluster/test_alerts.py"
@@ -63,14 +65,14 @@ PHASES = (
             *(ALERTS, CONFORMANCE, "-m", "serial or nodeless"),
             *("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"),
         ),
-        13,
+        16,
     ),
     Phase(
         "live tests, side by side",
         ("tests/cluster", CONFORMANCE, CHART, "-m", "not serial and not nodeless", "-n", str(WORKERS)),
-        10,
+        13,
     ),
-    Phase("the web page", ("tests/browser",), 1),
+    Phase("the web page", ("tests/browser",), 2),
     Phase("live tests that wait", (*MOSTLY_WAITING, "-m", "serial", "-n", "3", "--dist", "loadfile"), 5),
     Phase(
         "live tests that disturb",
@@ -79,11 +81,11 @@ PHASES = (
             *("-m", "serial and not thorough"),
             *(f"--ignore={file}" for file in (ALERTS, *MOSTLY_WAITING)),
         ),
-        11,
+        16,
     ),
-    Phase("every order accounted for", (LEDGER, "-m", "not thorough"), 6),
+    Phase("every order accounted for", (LEDGER, "-m", "not thorough"), 7),
 )
-GONE = Phase("going", (GOING, "-x"), 4, again=False)
+GONE = Phase("going", (GOING, "-x"), 7, again=False)
 KEPT = Phase("going", (GOING, "-m", "not removes_cluster"), 2, again=False)
 THOROUGH = (Phase("the same at length", ("tests/cluster", LEDGER, "-m", "thorough"), 20),)
 """What repeats a proof of `PHASES` for more services, or with more orders."""
@@ -193,7 +195,7 @@ class Run:
         return self.until is None or time.time() + 60 * minutes <= self.until
 
     def _passes(self, title: str, arguments: tuple[str, ...]) -> bool:
-        command = [sys.executable, "-m", "pytest", "-q", *arguments]
+        command = [sys.executable, "-m", "pytest", "-q", *SLOWEST, *arguments]
         environment = os.environ | self.environment
         try:
             with step(title):
