@@ -26,7 +26,7 @@ class UpstreamRefused(Problem):
 class Client:
     """What one process says to one service, whose `origin` is like `http://catalog.shop`. One per process and service.
 
-    Idempotent requests are repeated when a connection breaks; the request's id goes with each.
+    What is repeated is `blueprint_kit.outbound`'s say; the request's id goes with each.
     """
 
     def __init__(self, origin: str, policy: CallPolicy | None = None) -> None:

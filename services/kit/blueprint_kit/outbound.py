@@ -1,7 +1,8 @@
 """Requests to other services: one `Upstream` per process and origin, with time limits, retries and a circuit breaker.
 
-A request is repeated only if its method is idempotent, its body can be sent again, and the connection broke before the
-response's head. What finally fails is raised as a problem, so a service that does not handle it answers with it.
+A request that found no connection is repeated, whatever it is, since nothing of it was sent. One whose connection broke
+before the response's head is repeated only if its method is idempotent and its body can be sent again. What finally
+fails is raised as a problem, so a service that does not handle it answers with it.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from blueprint_kit.logs import current_request_id, logger
 from blueprint_kit.pool import Lease, LeasedStream, PoolPolicy, RotatingPool
 from blueprint_kit.problems import Problem
 
+UNCONNECTED = (httpx.ConnectError, httpx.ConnectTimeout)
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})  # RFC 9110, section 9.2.2
 UNAVAILABLE = frozenset({502, 503, 504})  # an upstream's own words for "not now": failures to the circuit breaker
 
@@ -131,23 +133,26 @@ class Upstream(httpx.AsyncBaseTransport):
         try:
             async with asyncio.timeout(seconds):
                 return await self._attempts(request)
+        except httpx.PoolTimeout as error:
+            raise UpstreamUnavailable(self.name, "has as many requests from here as are allowed", 1) from error
+        except UNCONNECTED as error:
+            raise UpstreamBroken(self.name, "cannot be reached") from error
         except (TimeoutError, httpx.TimeoutException) as error:
-            if isinstance(error, httpx.PoolTimeout):
-                raise UpstreamUnavailable(self.name, "has as many requests from here as are allowed", 1) from error
             raise UpstreamTimeout(self.name, seconds) from error
         except httpx.TransportError as error:
             raise UpstreamBroken(self.name, _explained(error)) from error
 
     async def _attempts(self, request: httpx.Request) -> httpx.Response:
-        attempts = self.policy.attempts if repeatable(request) else 1
-        for attempt in range(1, attempts):
+        for attempt in range(1, self.policy.attempts):
             lease = await self._pool.take()
             try:
                 return await self._attempt(request, lease)
-            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            except UNCONNECTED as error:
                 log.debug("connection failed", upstream=self.name, attempt=attempt, error=repr(error))
             except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
                 await self._pool.retire(lease)  # the other connections may lead to the same broken process
+                if not repeatable(request):
+                    raise
                 log.debug("connection broke", upstream=self.name, attempt=attempt, error=repr(error))
             metrics.RETRIES.labels(self.name).inc()
             await asyncio.sleep(pause(self.policy, attempt, random.random()))  # noqa: S311 - jitter is no secret
@@ -170,7 +175,7 @@ class Upstream(httpx.AsyncBaseTransport):
 
 
 def repeatable(request: httpx.Request) -> bool:
-    """Whether the request may be sent again: an idempotent method, and a body that is not consumed by sending."""
+    """Whether it may be sent again once it was sent: an idempotent method, and a body that sending does not consume."""
     return request.method in IDEMPOTENT and isinstance(request.stream, httpx.ByteStream)
 
 
@@ -200,8 +205,6 @@ async def _read_whole(response: httpx.Response) -> None:
 
 
 def _explained(error: httpx.TransportError) -> str:
-    if isinstance(error, httpx.ConnectError):
-        return "cannot be reached"
     if isinstance(error, httpx.NetworkError):
         return "broke the connection"
     return "did not answer with valid HTTP"

@@ -1,14 +1,16 @@
 """Requests to other services, against upstreams that misbehave."""
 
 import asyncio
+import contextlib
 import ctypes
 import socket
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from blueprint_testing import LOOPBACK, Clock, Handler, Upstream, answer, break_off, reserved_port, upstream
+from blueprint_testing import LOOPBACK, Clock, Handler, Upstream, answer, break_off, eventually, reserved_port, upstream
 
+from blueprint_kit import metrics
 from blueprint_kit.breaker import BreakerPolicy
 from blueprint_kit.logs import bind_request_id
 from blueprint_kit.outbound import CallPolicy, UpstreamBroken, UpstreamTimeout, UpstreamUnavailable, pause
@@ -125,6 +127,41 @@ async def test_refused_connection_is_502_after_attempts() -> None:
         async with calling(f"http://{LOOPBACK}:{port}") as client:
             with pytest.raises(UpstreamBroken, match="cannot be reached"):
                 await client.get("/things")
+
+
+async def test_connection_that_is_not_accepted_in_time_cannot_be_reached() -> None:
+    """The queue of a server that accepts nothing is full, so the kernel drops what asks for one more connection."""
+    with contextlib.ExitStack() as held:
+        server = held.enter_context(socket.socket())
+        server.bind((LOOPBACK, 0))
+        server.listen(0)
+        held.enter_context(socket.create_connection(server.getsockname()))
+        policy = CallPolicy(attempts=2, connect_seconds=0.2)
+        async with calling(f"http://{LOOPBACK}:{server.getsockname()[1]}", policy) as client:
+            with pytest.raises(UpstreamBroken, match="cannot be reached"):
+                await client.post("/things", json={})
+
+
+async def test_post_that_found_no_connection_is_repeated() -> None:
+    """Whatever its body: none of it was sent."""
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"x"
+
+    with reserved_port() as port:
+        origin = f"http://{LOOPBACK}:{port}"
+        retries = metrics.RETRIES.labels("shop")
+        before = retries._value.get()
+
+        async def refused() -> bool:
+            return bool(retries._value.get() > before)
+
+        async with calling(origin, CallPolicy()) as client, asyncio.timeout(5):
+            asking = asyncio.create_task(client.post("/things", content=body()))
+            await eventually(refused)
+            async with upstream(only(0), port) as made:
+                assert (await asking).status_code == 200
+                assert made.connections == 1
 
 
 async def test_silent_upstream_is_504_and_not_repeated() -> None:
