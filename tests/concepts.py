@@ -1,8 +1,8 @@
-"""A pytest plugin: which concept each test proves, and how it went. `toolchain.proving` makes one table of all runs.
+"""A pytest plugin: which tests run, which concept each proves, and how it went. `toolchain.proving` makes one table.
 
 A test names its concepts by `@pytest.mark.concept("B6", "A7")`; the names stand in docs/concepts/concepts.toml.
 Where `BLUEPRINT_PROOFS` names a file, each result is added to it as a line of JSON, and each failure with its reason;
-else a table ends the run.
+else a table ends the run. Tests marked `thorough` run only where `-m` asks for them.
 """
 
 import os
@@ -14,17 +14,22 @@ import pytest
 
 from toolchain import proofs
 
+THOROUGH = "thorough"
 REASON_CHARACTERS = 1500
 """Of a failure, at the end of all runs; its whole text stands where it happened."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuses a mark that names no concept of the list."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuses a mark that names no concept of the list, and leaves thorough tests out unless they are asked for."""
     known = proofs.concepts()
     for item in items:
         unknown = [identity for identity in _concepts(item) if identity not in known]
         if unknown:
             raise pytest.UsageError(f"{item.nodeid}: no concept {', '.join(unknown)} in {proofs.CONCEPTS}")
+    if THOROUGH not in config.option.markexpr:
+        thorough = [item for item in items if item.get_closest_marker(THOROUGH)]
+        config.hook.pytest_deselected(items=thorough)
+        items[:] = [item for item in items if item not in thorough]
 
 
 @pytest.hookimpl(wrapper=True)

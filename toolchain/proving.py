@@ -77,13 +77,12 @@ PHASES = (
     Phase(
         "live tests that disturb",
         (
-            "tests/cluster",
-            *("-m", "serial and not thorough"),
+            *("tests/cluster", "-m", "serial"),
             *(f"--ignore={file}" for file in (ALERTS, *MOSTLY_WAITING)),
         ),
         16,
     ),
-    Phase("every order accounted for", (LEDGER, "-m", "not thorough"), 7),
+    Phase("every order accounted for", (LEDGER,), 7),
 )
 GONE = Phase("going", (GOING, "-x"), 7, again=False)
 KEPT = Phase("going", (GOING, "-m", "not removes_cluster"), 2, again=False)
