@@ -24,9 +24,17 @@ GATEWAY_NODE_PORT = 30080
 CREATE_SECONDS = 600
 COMMAND_SECONDS = 60
 READY_SECONDS = 180
+STOP_SECONDS = 10
 _LEAST_ADDRESSES = 128
 _COMPLETE = "/kind/blueprint-complete"
 """A file of the control plane's node, written last: how many nodes the cluster has."""
+_ADDRESSES = "addresses.json"
+"""A file of the control plane's folder: node → the address that it was made with.
+
+Docker gives a container the lowest free address whenever it starts, so nodes that start in another order change theirs.
+Cilium's agents take their node's address from the API server when they start, and keep what may be the old one.
+Sources: https://github.com/kubernetes-sigs/kind/issues/2045, https://github.com/cilium/cilium/pull/47981
+"""
 _CLUSTER_LABEL = "io.x-k8s.kind.cluster"
 _NO_PROXY = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "")
 """kind hands its proxies to the nodes. The guard keeps these from any proxy, so the API server must not ask one."""
@@ -68,6 +76,7 @@ class Health(StrEnum):
     HALF_MADE = "half made"
     LACKS_NODES = "lacks nodes"
     STOPPED = "stopped"
+    MOVED = "at other addresses"
     SILENT = "does not answer"
     HEALTHY = "healthy"
 
@@ -127,6 +136,8 @@ def _health_of_running(name: str, nodes: int) -> Health:
         return Health.HALF_MADE
     if nodes < complete:
         return Health.LACKS_NODES
+    if _moved(name):
+        return Health.MOVED
     return Health.HEALTHY if _answers(name) else Health.SILENT
 
 
@@ -163,13 +174,14 @@ def create(spec: Spec, files: Mapping[str, str]) -> None:
     nodes = _nodes(spec.name)
     for node in nodes:
         registry.trust(node.name, spec.registry)
+    folder.write(spec.name, {_ADDRESSES: json.dumps(_addresses(spec.name))})
     _docker("exec", "-i", f"{spec.name}-control-plane", "cp", "/dev/stdin", _COMPLETE, stdin=str(len(nodes)))
 
 
 def start(name: str, registry_port: int, registry_image: str) -> None:
-    """Starts the containers of a stopped cluster, the control plane first, and waits for its API server.
+    """Starts the containers of a cluster, each at the address it was made with, and waits for its API server.
 
-    A registry that is gone is made anew on its volume.
+    A registry that is gone is made anew on its volume. Nodes at other addresses, as after a reboot, are stopped first.
 
     Args:
         name: the cluster's.
@@ -177,14 +189,23 @@ def start(name: str, registry_port: int, registry_image: str) -> None:
         registry_image: the registry's image.
 
     Raises:
-        ToolchainError: it did not answer within 180 s.
+        ToolchainError: a node has another address, or the API server did not answer within 180 s.
     """
     egress_guard.apply(name)
     registry.ensure(name, registry_port, registry_image)
-    order = sorted(_nodes(name), key=lambda node: (not node.name.endswith("control-plane"), node.name))
-    for container in [registry.name(name), *(node.name for node in order)]:
+    order = _in_order_of_their_addresses(name)
+    if _moved(name):
+        _docker("stop", "--time", str(STOP_SECONDS), *order)
+    for container in [registry.name(name), *order]:
         paused = _docker("inspect", "--format", "{{.State.Paused}}", container).strip() == "true"
         _docker("unpause" if paused else "start", container)
+    moved = _moved(name)
+    if moved:
+        raise ToolchainError(
+            f"{', '.join(moved)}: not at the address that the node was made with",
+            f"nodes keep their addresses, and nothing else takes them: see `docker network inspect {name}`",
+            "remove what took them, then `make up`; or `make down`, then `make up`",
+        )
     deadline = time.monotonic() + READY_SECONDS
     while not _answers(name):
         if time.monotonic() > deadline:
@@ -276,6 +297,32 @@ def _nodes(name: str) -> list[_Node]:
     ).splitlines()
     fields = [line.split(" ") for line in sorted(lines)]
     return [_Node(found, state == "running", networks) for found, state, networks in fields]
+
+
+def _addresses(name: str) -> dict[str, str]:
+    """The nodes that run, and their addresses now."""
+    attached = json.loads(_docker("network", "inspect", name))[0]["Containers"].values()
+    now = {container["Name"]: container["IPv4Address"].partition("/")[0] for container in attached}
+    return {node.name: now[node.name] for node in _nodes(name) if node.name in now}
+
+
+def _made_with(name: str) -> dict[str, str]:
+    """The nodes, and the addresses that they were made with; none where the cluster's folder does not say."""
+    file = folder.path(name) / _ADDRESSES
+    return dict(json.loads(file.read_text())) if file.exists() else {}
+
+
+def _moved(name: str) -> list[str]:
+    """The nodes that run at another address than they were made with."""
+    made_with = _made_with(name)
+    return [node for node, address in _addresses(name).items() if made_with.get(node, address) != address]
+
+
+def _in_order_of_their_addresses(name: str) -> list[str]:
+    """The nodes in the order in which they get back the addresses that they were made with."""
+    made_with = _made_with(name)
+    nodes = [node.name for node in _nodes(name)]
+    return sorted(nodes, key=lambda node: ipaddress.IPv4Address(made_with.get(node, 0)))
 
 
 def _number_of_nodes(name: str) -> int | None:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import httpx
+
 from images import builder
 from infra.settings import Settings, SettingsError, Target, from_file
 from toolchain import backend, engine, kind, paths, policy_pack, preflight, programs, registry, report, stack
@@ -23,6 +25,10 @@ IMAGES = (
     *("kube-state-metrics", "node-exporter", "blackbox-exporter"),
     *("postgres-exporter", "valkey-exporter", "nats-exporter", "victoria-logs", "log-agent"),
 )
+
+
+SERVING_SECONDS = 600
+"""From the start of a cluster's nodes to its first answers: all its pods start at once then."""
 
 
 def stack_name() -> str:
@@ -50,11 +56,13 @@ def up() -> None:
         _provide(chosen, _make_room)
         stack.select(stack_name())
         stack.mend(stack_name())
-        if chosen.target is Target.KIND:
-            _mend_cluster(chosen)
+        restarted = chosen.target is Target.KIND and _mend_cluster(chosen)
         report.print_lanes(PROGRAMS, backend.plugin_lane(), IMAGES)
         stack.operate("up", stack_name(), "--yes", "--skip-preview", "--suppress-outputs", *policy_pack.OPTIONS)
-    report.print_urls(stack.outputs(stack_name()))
+        outputs = stack.outputs(stack_name())
+        if restarted:
+            _wait_for_the_shop(outputs["urls"]["gateway"])
+    report.print_urls(outputs)
     console.print(f"ready in {time.monotonic() - started:.0f} s")
 
 
@@ -139,8 +147,8 @@ def _make_room(chosen: Settings) -> None:
         preflight.check_port(chosen.registry_port, "blueprint:registryPort", "BLUEPRINT_REGISTRY_PORT")
 
 
-def _mend_cluster(chosen: Settings) -> None:
-    """Brings the cluster and the state together: both there, or neither."""
+def _mend_cluster(chosen: Settings) -> bool:
+    """Brings the cluster and the state together: both there, or neither. Says whether it started the cluster again."""
     name, known = chosen.cluster, _own_cluster_in_state(chosen)
     found = kind.health(name)
     if found is Health.ABSENT and known:
@@ -148,7 +156,8 @@ def _mend_cluster(chosen: Settings) -> None:
         stack.forget_resources(stack_name())
     if found is not Health.ABSENT and not known:
         kind.refuse_unknown(name)
-    if found in (Health.STOPPED, Health.SILENT):
+    restarts = found in (Health.STOPPED, Health.MOVED, Health.SILENT)
+    if restarts:
         with step(f"start the cluster again (it was {found.value})"):
             kind.start(name, chosen.registry_port, builder.reference("registry"))
         found = kind.health(name)
@@ -158,6 +167,33 @@ def _mend_cluster(chosen: Settings) -> None:
             "kind cannot add a node, and what was stored on it is gone with it",
             "`make down` removes the cluster and its data; then `make up`",
         )
+    return restarts
+
+
+def _wait_for_the_shop(gateway: str) -> None:
+    """Waits until the gateway serves products: Pulumi finds a restarted cluster as it left it, whatever its pods do.
+
+    Raises:
+        ToolchainError: it does not within 600 s.
+    """
+    deadline = time.monotonic() + SERVING_SECONDS
+    with step("wait until products are served again"), httpx.Client(timeout=5) as client:
+        while (answer := _answer(client, f"{gateway}/api/products")) != "200":
+            if time.monotonic() > deadline:
+                raise ToolchainError(
+                    f"{gateway}/api/products: {answer}",
+                    f"products are served within {SERVING_SECONDS} s after the cluster started again",
+                    "`make status` shows which pods are not ready",
+                )
+            time.sleep(1)
+
+
+def _answer(client: httpx.Client, url: str) -> str:
+    """The status of the answer, or why there is none."""
+    try:
+        return str(client.get(url).status_code)
+    except httpx.HTTPError as error:
+        return repr(error)
 
 
 def _own_cluster_in_state(chosen: Settings) -> bool:

@@ -4,6 +4,7 @@
 own tests stand in `test_registry.py`.
 """
 
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -38,6 +39,8 @@ class FakeHost:
         complete: what the file says that `create` leaves last on the control plane; None where there is none.
         answers: what the API server says, call by call; the last one stays.
         done: every act that changes something, in words.
+        addresses: name → address, of what runs or is paused; the lowest free one is given, as Docker does.
+        made_in_order: the order in which kind's nodes come to their addresses: it makes them at the same time.
         trusts: the nodes that trust the registry, and its address.
         fails: how the act begins that fails.
     """
@@ -50,6 +53,8 @@ class FakeHost:
     answers: list[bool] = field(default_factory=lambda: [True])
     done: list[str] = field(default_factory=list)
     subnets: tuple[str, ...] = ("172.18.0.0/16",)
+    addresses: dict[str, str] = field(default_factory=dict)
+    made_in_order: tuple[str, ...] = NODES
     trusts: dict[str, str] = field(default_factory=dict)
     configuration: Any = None
     fails: str = ""
@@ -82,6 +87,10 @@ class FakeHost:
                     raise self._error("cannot start a paused container, try unpause instead")
                 self._runs(name)
                 self.done.append(f"start {name}")
+            case ["stop", "--time", _, *names]:
+                for name in names:
+                    self.stop(name)
+                    self.done.append(f"stop {name}")
             case ["unpause", name]:
                 if self._state(name) != "paused":
                     raise self._error(f"Container {name} is not paused")
@@ -97,7 +106,12 @@ class FakeHost:
                 return "" if self.labels is None else f"{NAME}\n"
             case ["inspect", _]:
                 configured = [{"Subnet": subnet} for subnet in self.subnets]
-                return json.dumps([{"Id": "0" * 64, "Labels": self.labels, "IPAM": {"Config": configured}}])
+                attached = {
+                    str(number): {"Name": name, "IPv4Address": f"{address}/16"}
+                    for number, (name, address) in enumerate(self.addresses.items())
+                }
+                known = {"Labels": self.labels, "IPAM": {"Config": configured}, "Containers": attached}
+                return json.dumps([{"Id": "0" * 64, **known}])
             case ["create", "--driver", "bridge", "--label", label, name]:
                 self.labels = dict([label.split("=")])
                 self.done.append(f"network create {name}")
@@ -134,7 +148,18 @@ class FakeHost:
             raise self._error(f"No such container: {name}")
         return state
 
+    def stop(self, *names: str) -> None:
+        """Containers that end, and give their addresses back."""
+        for name in names:
+            self.addresses.pop(name, None)
+            if name == REGISTRY:
+                self.registry = "exited"
+            else:
+                self.nodes[name] = "exited"
+
     def _runs(self, name: str) -> None:
+        free = (f"172.18.0.{number}" for number in itertools.count(2))
+        self.addresses.setdefault(name, next(address for address in free if address not in self.addresses.values()))
         if name == REGISTRY:
             self.registry = "running"
         else:
@@ -146,7 +171,7 @@ class FakeHost:
 
     def run_registry(self, cluster: str, port: int, image: str) -> None:
         assert (cluster, port, image) == (NAME, SPEC.registry_port, SPEC.registry_image)
-        self.registry = "running"
+        self._runs(REGISTRY)
         self.done.append("run the registry")
 
     def ensure_registry(self, cluster: str, port: int, image: str) -> None:
@@ -157,6 +182,7 @@ class FakeHost:
         assert cluster == NAME
         if self.fails == "remove the registry":
             raise self._error("a container 'shop-registry' is there that this project did not make")
+        self.stop(REGISTRY)
         self.registry = None
         self.done.append("remove the registry")
 
@@ -167,9 +193,12 @@ class FakeHost:
         match arguments:
             case ["create", "cluster", "--config", "-", "--image", _]:
                 self.configuration = yaml.safe_load(stdin or "")
-                self.nodes, self.complete = dict.fromkeys(NODES, "running"), None
+                for name in self.made_in_order:
+                    self._runs(name)
+                self.complete = None
                 self.done.append("kind create")
             case ["delete", "cluster", "--name", _]:
+                self.stop(*self.nodes)
                 self.nodes, self.complete = {}, None
                 self.done.append("kind delete")
             case ["get", "kubeconfig", "--name", name]:
@@ -210,8 +239,12 @@ def healthy(host: FakeHost) -> FakeHost:
 
 
 def _stopped(host: FakeHost) -> None:
-    host.nodes = dict.fromkeys(NODES, "exited")
-    host.registry = "exited"
+    host.stop(*NODES, REGISTRY)
+
+
+def _moved(host: FakeHost) -> None:
+    """As after a reboot, where Docker starts what ran before in its own order."""
+    host.addresses = {name: host.addresses[other] for name, other in zip(NODES, reversed(NODES), strict=True)}
 
 
 def _foreign(host: FakeHost) -> None:
@@ -236,6 +269,7 @@ STATES: dict[Health, Callable[[FakeHost], None]] = {
     Health.STOPPED: _stopped,
     Health.HALF_MADE: _half_made,
     Health.LACKS_NODES: _lacks_nodes,
+    Health.MOVED: _moved,
     Health.SILENT: lambda host: setattr(host, "answers", [False]),
     Health.HEALTHY: lambda _host: None,
 }
@@ -439,6 +473,47 @@ def test_what_is_paused_goes_on_in_the_same_order(healthy: FakeHost) -> None:
         f"start {NODES[1]}",
         f"unpause {NODES[2]}",
     ]
+    assert kind.health(NAME) is Health.HEALTHY
+
+
+def test_nodes_keep_the_addresses_that_they_were_made_with(host: FakeHost) -> None:
+    """kind makes them at the same time, so any of them may have the lowest."""
+    host.made_in_order = (NODES[2], NODES[0], NODES[1])
+    kind.create(SPEC, FILES)
+    made_with = dict(host.addresses)
+    _stopped(host)
+    _start()
+    assert host.addresses == made_with
+    assert kind.health(NAME) is Health.HEALTHY
+
+
+def test_nodes_that_moved_are_stopped_and_started_at_their_addresses(healthy: FakeHost) -> None:
+    made_with = dict(healthy.addresses)
+    _moved(healthy)
+    healthy.addresses[REGISTRY] = made_with[REGISTRY]
+    _start()
+    stops = [f"stop {node}" for node in NODES]
+    assert healthy.done == [f"guard {NAME}", *stops, f"start {REGISTRY}", *(f"start {node}" for node in NODES)]
+    assert healthy.addresses == made_with
+    assert kind.health(NAME) is Health.HEALTHY
+
+
+def test_an_address_that_something_else_took_is_told(healthy: FakeHost) -> None:
+    """A node elsewhere would run, and its pods would not be reached."""
+    _stopped(healthy)
+    healthy.addresses["a stranger"] = "172.18.0.4"
+    with pytest.raises(ToolchainError) as refused:
+        _start()
+    assert refused.value.value == f"{NODES[1]}, {NODES[2]}: not at the address that the node was made with"
+    assert f"docker network inspect {NAME}" in refused.value.rule
+
+
+def test_a_cluster_whose_folder_does_not_say_starts_in_the_order_of_names(healthy: FakeHost) -> None:
+    """One of an earlier version."""
+    (folder.path(NAME) / "addresses.json").unlink()
+    _stopped(healthy)
+    _start()
+    assert healthy.done == [f"guard {NAME}", f"start {REGISTRY}", *(f"start {node}" for node in NODES)]
     assert kind.health(NAME) is Health.HEALTHY
 
 

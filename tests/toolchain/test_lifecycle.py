@@ -1,8 +1,12 @@
 """`up`, `preview` and `down`: what is done in which order, what is mended, what is refused, and one run at a time."""
 
+import http.server
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +24,7 @@ PACK = " ".join(policy_pack.OPTIONS)
 UP = f"operate up local --yes --skip-preview --suppress-outputs {PACK}"
 PREVIEW = f"operate preview local --diff {PACK}"
 EXISTING = Settings(target=Target.EXISTING, kubeconfig="~/.kube/config", registry="registry.test:5000")
+GATEWAY = "http://127.0.0.1:9080"
 RESOURCES = [
     {"type": "pulumi:pulumi:Stack", "urn": "urn:pulumi:local::blueprint::pulumi:pulumi:Stack::blueprint-local"},
     {
@@ -81,7 +86,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(lifecycle, "settings", lambda: KIND)
     monkeypatch.setattr(kind, "health", lambda _name: made.health)
     monkeypatch.setattr(stack, "resources", lambda _name: made.resources)
-    monkeypatch.setattr(stack, "outputs", lambda _name: {"urls": {}})
+    monkeypatch.setattr(stack, "outputs", lambda _name: {"urls": {"gateway": GATEWAY}})
     monkeypatch.setattr(backend, "plugin_lane", lambda: "stand-in")
     monkeypatch.setattr(builder, "reference", lambda name: f"blueprint/{name}:1")
     monkeypatch.setattr(kind, "start", made.start)
@@ -99,6 +104,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         (stack, "mend", "mend"),
         (stack, "operate", "operate"),
         (report, "print_lanes", "print lanes"),
+        (lifecycle, "_wait_for_the_shop", "wait for"),
         (report, "print_urls", "print urls"),
     ]
     for module, name, words in acts:
@@ -164,7 +170,7 @@ def test_a_failed_up_prints_no_urls(world: World) -> None:
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["known to the state", "unknown to the state"])
-@pytest.mark.parametrize("health", [Health.ABSENT, Health.STOPPED, Health.SILENT, Health.HEALTHY])
+@pytest.mark.parametrize("health", [Health.ABSENT, Health.STOPPED, Health.MOVED, Health.SILENT, Health.HEALTHY])
 def test_cluster_and_state_are_brought_together(world: World, health: Health, known: bool) -> None:
     """Both there, or neither: a state without its cluster is emptied, a cluster without its state is refused."""
     world.health, world.resources = health, list(RESOURCES) if known else []
@@ -172,6 +178,7 @@ def test_cluster_and_state_are_brought_together(world: World, health: Health, kn
         (Health.ABSENT, True): ["forget local"],
         (Health.ABSENT, False): [],
         (Health.STOPPED, True): [START],
+        (Health.MOVED, True): [START],
         (Health.SILENT, True): [START],
         (Health.HEALTHY, True): [],
     }
@@ -197,7 +204,7 @@ def test_a_cluster_that_lacks_nodes_is_refused(world: World) -> None:
     assert world.done[-1] == "mend local"
 
 
-@pytest.mark.parametrize("health", [Health.STOPPED, Health.SILENT])
+@pytest.mark.parametrize("health", [Health.STOPPED, Health.MOVED, Health.SILENT])
 def test_a_cluster_that_lacks_nodes_is_refused_once_it_is_started(world: World, health: Health) -> None:
     """How many nodes it was made with is known only to a control plane that runs."""
     world.health, world.started, world.resources = health, Health.LACKS_NODES, list(RESOURCES)
@@ -211,12 +218,67 @@ def test_a_cluster_that_lacks_nodes_is_refused_once_it_is_started(world: World, 
 def test_up_goes_on_with_a_cluster_that_is_healthy_once_it_is_started(world: World) -> None:
     world.health, world.resources = Health.STOPPED, list(RESOURCES)
     lifecycle.up()
-    assert world.done[-4:] == [
+    assert world.done[-5:] == [
         START,
         "print lanes stand-in",
         UP,
+        f"wait for {GATEWAY}",
         "print urls",
     ]
+
+
+def test_a_cluster_that_ran_all_the_time_is_not_waited_for(world: World) -> None:
+    """Whether the shop on it serves is what its user made of it."""
+    world.health, world.resources = Health.HEALTHY, list(RESOURCES)
+    lifecycle.up()
+    assert world.done[-2:] == [UP, "print urls"]
+
+
+@pytest.fixture
+def shop() -> Iterator[tuple[str, list[int]]]:
+    """A gateway on loopback, and the statuses that it answers with, one by one; the last one stays."""
+    statuses = [200]
+
+    class Gateway(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            assert self.path == "/api/products"
+            self.send_response(statuses.pop(0) if len(statuses) > 1 else statuses[0])
+            self.end_headers()
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Gateway) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", statuses
+        server.shutdown()
+
+
+def test_a_restarted_shop_is_waited_for_until_it_serves(
+    shop: tuple[str, list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway, statuses = shop
+    statuses[:] = [503, 404, 200]
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    lifecycle._wait_for_the_shop(gateway)
+    assert statuses == [200]
+
+
+def test_a_restarted_shop_that_does_not_serve_in_time_is_told_with_its_last_answer(
+    shop: tuple[str, list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway, statuses = shop
+    statuses[:] = [503]
+    monkeypatch.setattr(lifecycle, "SERVING_SECONDS", 0)
+    with pytest.raises(ToolchainError) as refused:
+        lifecycle._wait_for_the_shop(gateway)
+    assert refused.value.value == f"{gateway}/api/products: 503"
+    assert "make status" in refused.value.remedy
+
+
+def test_a_restarted_shop_that_is_not_reached_in_time_is_told_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        monkeypatch.setattr(lifecycle, "SERVING_SECONDS", 0)
+        with pytest.raises(ToolchainError, match="ConnectError"):
+            lifecycle._wait_for_the_shop(f"http://127.0.0.1:{held.getsockname()[1]}")
 
 
 @pytest.mark.parametrize("command", [lifecycle.up, lifecycle.preview, lifecycle.down])
@@ -258,6 +320,7 @@ def test_another_cluster_than_the_state_s_is_refused(world: World) -> None:
         (Health.HALF_MADE, ["delete shop", *PORTS]),
         (Health.LACKS_NODES, []),
         (Health.STOPPED, []),
+        (Health.MOVED, []),
         (Health.SILENT, []),
         (Health.HEALTHY, []),
     ],
