@@ -13,7 +13,7 @@ import pytest
 
 from tests.cluster.kube import eventually
 from tests.cluster.nodes import docker
-from toolchain import kind, lifecycle, paths, report, stack
+from toolchain import kind, lifecycle, paths, registry, report, stack
 from toolchain.kind import Health
 
 UP_SECONDS = 900
@@ -149,7 +149,8 @@ def test_stopped_nodes_are_started_again_at_their_addresses() -> None:
     name, before = lifecycle.settings().cluster, _addresses()
     docker("stop", "--time", "5", *_containers())
     assert kind.health(name) is Health.STOPPED
-    docker("start", *sorted(before, key=lambda node: ipaddress.ip_address(before[node]), reverse=True))
+    reverse = sorted(before, key=lambda node: ipaddress.ip_address(before[node]), reverse=True)
+    docker("start", registry.name(name), *reverse)
     assert kind.health(name) is Health.MOVED
     docker("stop", "--time", "5", f"{name}-worker")
     assert kind.health(name) is Health.STOPPED
