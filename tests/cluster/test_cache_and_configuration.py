@@ -12,6 +12,8 @@ from tests.cluster.shop import PYTHON, Shop, metric, pods_of, query, restarts, r
 
 RELOAD_SECONDS = 150
 """The kubelet brings a changed ConfigMap into a volume within its sync period, a minute, and a cache's age."""
+CACHE_SECONDS = 30
+"""Where Valkey does not answer in time, as on a busy host, the catalog reads straight, and tells of changes later."""
 
 
 @pytest.mark.concept("A6")
@@ -23,20 +25,23 @@ def test_the_catalog_reads_through_its_cache(shop: Shop, kube: Kube) -> None:
         pods = [pod["metadata"]["name"] for pod in pods_of(kube, "shop", "catalog") if ready(pod)]
         return sum(metric(kube, "shop", pod, "cache_requests_total", outcome=outcome) for pod in pods)
 
-    misses = counted("miss")
-    old = shop.http.get(f"{shop.url}/api/products/{sku}").json()
-    changed = {**old["price"], "amount": f"{float(old['price']['amount']) + 1:.2f}"}
+    def price() -> dict[str, str]:
+        return dict(shop.http.get(f"{shop.url}/api/products/{sku}").json()["price"])
+
+    def ten_hits() -> bool:
+        hits = counted("hit")
+        return [price() for _ in range(10)] == [changed] * 10 and counted("hit") >= hits + 10
+
+    misses, old = counted("miss"), price()
+    changed = {**old, "amount": f"{float(old['amount']) + 1:.2f}"}
     _change_price(kube, sku, changed)
     try:
-        assert shop.http.get(f"{shop.url}/api/products/{sku}").json()["price"] == changed
+        eventually("the changed price is read", lambda: price() == changed, seconds=CACHE_SECONDS)
         assert counted("miss") > misses
-        hits = counted("hit")
-        for _ in range(10):
-            assert shop.http.get(f"{shop.url}/api/products/{sku}").json()["price"] == changed
-        assert counted("hit") >= hits + 10
+        eventually("ten reads of it are hits", ten_hits, seconds=CACHE_SECONDS)
     finally:
-        _change_price(kube, sku, old["price"])
-    assert shop.http.get(f"{shop.url}/api/products/{sku}").json()["price"] == old["price"]
+        _change_price(kube, sku, old)
+    eventually("the old price is read again", lambda: price() == old, seconds=CACHE_SECONDS)
 
 
 def _change_price(kube: Kube, sku: str, price: dict[str, str]) -> None:
