@@ -21,6 +21,16 @@ def test_the_shim_is_needed_where_the_bounding_set_lacks_something() -> None:
     assert not engine.needs_shim("CapBnd:\t000001ffffffffff\n")
 
 
+def test_containers_go_before_the_hosts_processes(tmp_path: Path) -> None:
+    engine.prefer_containers(tmp_path)
+    assert int((tmp_path / "docker/cpu.shares").read_text()) > 1024
+
+
+def test_a_host_without_that_control_group_is_left_as_it_is(tmp_path: Path) -> None:
+    engine.prefer_containers(tmp_path / "cpu")
+    assert list(tmp_path.iterdir()) == []
+
+
 ANOTHER = pytest.param(str(os.getpid()), id="another program")
 
 
