@@ -1,8 +1,9 @@
 """The shop as its customers see it through the gateway, and what its stores say about it."""
 
 import json
+import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,9 @@ FINAL_SECONDS = 120
 PYTHON = "/opt/venv/bin/python"
 """In every service's image."""
 METRICS = "http://127.0.0.1:9100/metrics"
+BUSY = frozenset({502, 503, 504})
+"""What the gateway answers while a service is away or slow: the same request may go well later."""
+ATTEMPTS = 4
 Line = tuple[str, int]
 """An SKU and a quantity."""
 
@@ -48,8 +52,9 @@ class Shop:
         return self.http.post(f"{self.url}/api/orders", json=body, headers=headers)
 
     def accepted(self, lines: Sequence[Line], **given: str) -> str:
-        """The id of an order that the shop accepted."""
-        answer = self.place(lines, **given)
+        """The id of an order that the shop accepted; asked by one key, so that asking again makes no second order."""
+        key = given.pop("key", None) or str(uuid.uuid4())
+        answer = _patiently(lambda: self.place(lines, key=key, **given))
         assert answer.status_code == 202, f"{answer.status_code} {answer.text[:500]}"
         return str(answer.json()["id"])
 
@@ -77,9 +82,19 @@ class Shop:
         return list(self._read("/api/notifications", order_id=identity)["items"])
 
     def _read(self, path: str, **parameters: str) -> dict[str, Any]:
-        answer = self.http.get(f"{self.url}{path}", params=parameters)
+        answer = _patiently(lambda: self.http.get(f"{self.url}{path}", params=parameters))
         assert answer.status_code == 200, f"GET {path}: {answer.status_code} {answer.text[:500]}"
         return dict(answer.json())
+
+
+def _patiently(ask: Callable[[], httpx.Response]) -> httpx.Response:
+    """The answer, asked for again after 1, 2 and 4 s where the shop says that it is busy, as its page does."""
+    for attempt in range(ATTEMPTS - 1):
+        answer = ask()
+        if answer.status_code not in BUSY:
+            return answer
+        time.sleep(2**attempt)
+    return ask()
 
 
 def query(kube: Kube, database: str, statement: str) -> list[str]:
