@@ -1,6 +1,7 @@
 """A visitor browses, orders, and watches the order until it is confirmed."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from tests.cluster.shop import FINAL_SECONDS, Shop
 SCREENSHOTS = "BLUEPRINT_SCREENSHOTS"
 """Where this names a folder, pictures of the page are put there: those in docs/ were made so."""
 PATIENCE_MILLISECONDS = 15_000
+BUSY = re.compile(r"Failed to load resource: the server responded with a status of 50[234] ")
+"""The browser's own note where the shop is away or slow. The page asks again then: what it must show is tested."""
 
 
 @pytest.fixture
 def page(browser: Browser, shop: Shop) -> Iterator[Page]:
-    """The shop's page, which must log no error."""
+    """The shop's page, which must log no error of its own."""
     opened = browser.new_page(viewport={"width": 1280, "height": 1000})
     opened.set_default_timeout(PATIENCE_MILLISECONDS)
     problems: list[str] = []
@@ -25,7 +28,7 @@ def page(browser: Browser, shop: Shop) -> Iterator[Page]:
     opened.goto(f"{shop.url}/")
     yield opened
     opened.close()
-    assert problems == []
+    assert [problem for problem in problems if not BUSY.match(problem)] == []
 
 
 @pytest.mark.concept("A7", "B1")

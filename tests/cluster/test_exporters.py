@@ -109,7 +109,7 @@ def test_a_probe_fails_while_nobody_serves_and_succeeds_after(kube: Kube, promet
     """The page is probed through the gateway: without web's pods the probe fails, with them it succeeds again."""
     expression = f'probe_success{{job="blackbox-http",instance="{PAGE}"}}'
     replicas = len(pods_of(kube, "edge", "web"))
-    assert prometheus.total(expression) == 1
+    eventually("the probe succeeds", lambda: prometheus.total(expression) == 1, seconds=SEEN_SECONDS)
     kube.run("scale", "deployment/web", "--namespace", "edge", "--replicas=0")
     try:
         eventually("the probe fails", lambda: [one.value for one in prometheus.instant(expression)] == [0], seconds=90)
