@@ -65,22 +65,22 @@ PHASES = (
             *(ALERTS, CONFORMANCE, "-m", "serial or nodeless"),
             *("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"),
         ),
-        16,
+        21,
     ),
     Phase(
         "live tests, side by side",
         ("tests/cluster", CONFORMANCE, CHART, "-m", "not serial and not nodeless", "-n", str(WORKERS)),
-        13,
+        23,
     ),
     Phase("the web page", ("tests/browser",), 2),
-    Phase("live tests that wait", (*MOSTLY_WAITING, "-m", "serial", "-n", "3", "--dist", "loadfile"), 5),
+    Phase("live tests that wait", (*MOSTLY_WAITING, "-m", "serial", "-n", "3", "--dist", "loadfile"), 8),
     Phase(
         "live tests that disturb",
         (
             *("tests/cluster", "-m", "serial"),
             *(f"--ignore={file}" for file in (ALERTS, *MOSTLY_WAITING)),
         ),
-        16,
+        19,
     ),
     Phase("every order accounted for", (LEDGER,), 7),
 )
