@@ -84,7 +84,7 @@ PHASES = (
     ),
     Phase("every order accounted for", (LEDGER,), 7),
 )
-GONE = Phase("going", (GOING, "-x"), 8, again=False)
+GONE = Phase("going", (GOING, "-x"), 9, again=False)
 KEPT = Phase("going", (GOING, "-m", "not removes_cluster"), 2, again=False)
 THOROUGH = (Phase("the same at length", ("tests/cluster", LEDGER, "-m", "thorough"), 20),)
 """What repeats a proof of `PHASES` for more services, or with more orders."""
